@@ -140,6 +140,26 @@ func TestConnectionsAreNotSharedWithoutKeepAlive(t *testing.T) {
 	}
 }
 
+func TestBusyPoolStillReuses(t *testing.T) {
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {})
+	p, target := newTestPool(t, Options{URL: server.URL, Rate: 1, Requests: 1, KeepAlive: true, Connections: 2})
+	defer p.close()
+	deadline := time.Now().Add(5 * time.Second)
+	for range 4 { // in flight all along, twice what the pool keeps idle
+		c, _, _, err := p.take(deadline)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.drop(c)
+	}
+	if sendOne(t, p, target) {
+		t.Error("the first connection cannot be a reused one")
+	}
+	if !sendOne(t, p, target) {
+		t.Error("the idle connection was not used again")
+	}
+}
+
 func newTestPool(t testing.TB, o Options) (*pool, *target) {
 	t.Helper()
 	o, err := o.withDefaults()

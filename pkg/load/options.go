@@ -55,10 +55,10 @@ type Options struct {
 	// KeepAlive false opens a new TCP connection for each request and never reuses one;
 	// true sends over persistent connections.
 	KeepAlive bool
-	// Connections is the number of persistent connections kept open with KeepAlive
-	// (DefaultConnections when 0, at most Concurrency). They are opened first and then used
-	// in turn, so that every endpoint they were balanced to gets requests. More are opened,
-	// and closed after use, while all of these are busy.
+	// Connections is the number of persistent connections with KeepAlive (DefaultConnections
+	// when 0, at most Concurrency). They are opened first and then used in turn, so that
+	// every endpoint they were balanced to gets requests. While all of them are busy more are
+	// opened; no more than this many are kept idle.
 	Connections int
 
 	// TLS configures https; nil verifies against the system's roots and the URL's host.

@@ -10,7 +10,7 @@ import (
 type pool struct {
 	opener    opener
 	keepAlive bool
-	size      int // persistent connections to keep
+	size      int // persistent connections to grow to, and the most to keep idle
 
 	mu         sync.Mutex
 	idle       []*connection // longest idle first
@@ -58,7 +58,7 @@ func (p *pool) takeIdle() *connection {
 func (p *pool) put(c *connection, answer *http.Response) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.keepAlive || answer.Close || c.reader.Buffered() > 0 || p.held > p.size {
+	if !p.keepAlive || answer.Close || c.reader.Buffered() > 0 || len(p.idle) >= p.size {
 		p.held--
 		c.discard()
 		return
