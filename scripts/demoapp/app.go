@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log"
 	"math/rand/v2"
 	"net"
@@ -42,7 +43,7 @@ func newApp(c config, logger *log.Logger) *app {
 // run goes through the life of the process and returns its exit code.
 func (a *app) run(signals <-chan os.Signal) int {
 	a.log.Printf("demoapp %s on pod %s", a.config.version, a.config.pod)
-	var servers []*http.Server
+	var servers []server
 	failed, drained := make(chan error, len(a.config.ports)), make(chan struct{})
 	if a.config.startupMode == "unready" {
 		servers = a.listen(failed)
@@ -85,9 +86,15 @@ func (a *app) run(signals <-chan os.Signal) int {
 	}
 }
 
+// server is one open port.
+type server struct {
+	*http.Server
+	listener net.Listener
+}
+
 // listen opens all ports and serves on them. Errors, at once or later, go to failed.
-func (a *app) listen(failed chan<- error) []*http.Server {
-	var servers []*http.Server
+func (a *app) listen(failed chan<- error) []server {
+	var servers []server
 	for _, p := range a.config.ports {
 		listener, err := net.Listen("tcp", net.JoinHostPort(a.config.listenHost, strconv.Itoa(p.number)))
 		if err != nil {
@@ -95,10 +102,10 @@ func (a *app) listen(failed chan<- error) []*http.Server {
 			return servers
 		}
 		a.log.Printf("listening: port %s on %s", p.name, listener.Addr())
-		server := &http.Server{Handler: a.handler(p.name), ErrorLog: a.log}
-		servers = append(servers, server)
+		s := server{&http.Server{Handler: a.handler(p.name), ErrorLog: a.log}, listener}
+		servers = append(servers, s)
 		go func() {
-			if err := server.Serve(listener); err != http.ErrServerClosed {
+			if err := s.Serve(listener); !errors.Is(err, net.ErrClosed) && err != http.ErrServerClosed {
 				failed <- err
 			}
 		}()
@@ -112,19 +119,29 @@ func (a *app) endStartup() {
 	a.log.Printf("started after %v", a.config.startup)
 }
 
+// lastArrivals is how long requests are still served after the ports are closed. Without it
+// those that had just connected would be lost: net/http drops, unanswered, what it reads once
+// Shutdown was called (conn.serve in net/http/server.go).
+const lastArrivals = 200 * time.Millisecond
+
 // drain keeps accepting for the delay, so that those who still route here lose nothing, then
 // closes the ports and waits for the requests in flight.
-func (a *app) drain(servers []*http.Server, drained chan<- struct{}) {
-	if len(servers) > 0 {
-		time.Sleep(a.config.drainDelay)
+func (a *app) drain(servers []server, drained chan<- struct{}) {
+	defer close(drained)
+	if len(servers) == 0 {
+		return
 	}
+	time.Sleep(a.config.drainDelay)
+	for _, s := range servers {
+		s.listener.Close()
+	}
+	time.Sleep(lastArrivals)
 	close(a.closing)
 	var closing sync.WaitGroup
-	for _, server := range servers {
-		closing.Go(func() { server.Shutdown(context.Background()) })
+	for _, s := range servers {
+		closing.Go(func() { s.Shutdown(context.Background()) })
 	}
 	closing.Wait()
-	close(drained)
 }
 
 // dice decides which requests fail.
