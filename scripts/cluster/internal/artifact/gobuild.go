@@ -18,9 +18,9 @@ import (
 type goBuild struct {
 	// What names the program in messages.
 	What string
-	// Dir is the module's folder, Output the program's file.
-	Dir, Output string
-	LDFlags     string
+	// Dir is the module's folder, Package what is built in it, Output the program's file.
+	Dir, Package, Output string
+	LDFlags              string
 }
 
 // run builds the program, reporting how many packages are done. Packages that Go has in its own build cache are not
@@ -34,7 +34,7 @@ func (b goBuild) run(ctx context.Context, report *Progress) error {
 	total := max(stale, 1)
 	report.Step(fmt.Sprintf("building %s: %d packages to compile", b.What, total))
 	var errOut bytes.Buffer
-	cmd := b.command(ctx, "build", "-v", "-o", b.Output, "-ldflags", b.LDFlags, ".")
+	cmd := b.command(ctx, "build", "-v", "-o", b.Output, "-ldflags", b.LDFlags, b.Package)
 	pipe, err := cmd.StderrPipe()
 	if err != nil {
 		return err
@@ -64,7 +64,7 @@ func (b goBuild) run(ctx context.Context, report *Progress) error {
 // stale counts the packages that must be compiled, resolving and downloading modules on the way.
 func (b goBuild) stale(ctx context.Context) (int, error) {
 	var out, errOut bytes.Buffer
-	cmd := b.command(ctx, "list", "-deps", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}", ".")
+	cmd := b.command(ctx, "list", "-deps", "-f", "{{if .Stale}}{{.ImportPath}}{{end}}", b.Package)
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	if err := cmd.Run(); err != nil {
 		return 0, b.failure(ctx, err, errOut.String())

@@ -53,7 +53,7 @@ func buildKubernetes(ctx context.Context, v Version, dir string, report *Progres
 	if err := writeFiles(src, files); err != nil {
 		return err
 	}
-	build := goBuild{What: "Kubernetes " + v.String(), Dir: src, Output: filepath.Join(dir, kubernetesProgram), LDFlags: v.ldflags()}
+	build := goBuild{What: "Kubernetes " + v.String(), Dir: src, Package: ".", Output: filepath.Join(dir, kubernetesProgram), LDFlags: v.ldflags()}
 	if err := build.run(ctx, report); err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func (c Cache) Pause(ctx context.Context, report *Progress) (string, error) {
 			return err
 		}
 		program := filepath.Join(tmp, "pause")
-		build := goBuild{What: "the sandbox image", Dir: filepath.Join(tmp, "src"), Output: program, LDFlags: "-s -w"}
+		build := goBuild{What: "the sandbox image", Dir: filepath.Join(tmp, "src"), Package: ".", Output: program, LDFlags: "-s -w"}
 		if err := build.run(ctx, report); err != nil {
 			return err
 		}

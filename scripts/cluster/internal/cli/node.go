@@ -48,7 +48,7 @@ func newAPIServer(streams cluster.Streams) *cobra.Command {
 	cmd.AddCommand(&cobra.Command{
 		Use:   "restart",
 		Short: "Restart kube-apiserver and report how long it was gone",
-		Long: `End kube-apiserver (SIGTERM, and SIGKILL after 5 seconds), start it again with the same flags, wait until it is ready,
+		Long: `End kube-apiserver (SIGTERM, and SIGKILL after 3 seconds), start it again with the same flags, wait until it is ready,
 and report how long it was not.`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cluster.RestartAPIServer(cmd.Context(), streams) },

@@ -39,6 +39,7 @@ is removed first; while another one is up, this command refuses.`,
 	}
 	cmd.Flags().IntVar(&o.Nodes, "nodes", 1, "number of nodes")
 	cmd.Flags().StringVar(&kubernetes, "kubernetes", artifact.DefaultKubernetes, kubernetesHelp)
+	cmd.Flags().BoolVar(&o.Router, "router", false, "run an HTTP router (Traefik) on 127.0.0.1:8000: Gateway API, and Ingress class nginx")
 	cmd.Flags().StringVar(&o.StateDir, "state-dir", layout.DefaultStateDir, "folder for data, certificates and logs; down removes it")
 	return cmd
 }
@@ -67,6 +68,7 @@ func newKubeconfig(streams cluster.Streams) *cobra.Command {
 
 func newBuild(streams cluster.Streams) *cobra.Command {
 	var kubernetes string
+	var router bool
 	cmd := &cobra.Command{
 		Use:   "build",
 		Short: "Build and cache what up needs, without starting anything",
@@ -79,9 +81,10 @@ components is printed on standard output.`,
 			if err != nil {
 				return errUsage{err}
 			}
-			return cluster.Build(cmd.Context(), version, streams)
+			return cluster.Build(cmd.Context(), version, router, streams)
 		},
 	}
 	cmd.Flags().StringVar(&kubernetes, "kubernetes", artifact.DefaultKubernetes, kubernetesHelp)
+	cmd.Flags().BoolVar(&router, "router", false, "build the router too")
 	return cmd
 }

@@ -69,25 +69,45 @@ func (a *api) ready(ctx context.Context) error { return a.get(ctx, "/readyz", ni
 type nodeList struct {
 	Items []struct {
 		Metadata struct{ Name string }
-		Status   struct {
-			Conditions []struct{ Type, Status, Reason, Message string }
-		}
+		Status   struct{ Conditions []nodeCondition }
 	}
 }
 
-// condition returns the status, reason and message of a node's Ready condition. A node that did not register has none.
-func (l nodeList) condition(name string) (status, detail string) {
+// nodeCondition is the part of a v1 NodeCondition that is used here.
+type nodeCondition struct {
+	Type, Status, Reason, Message string
+	// LastHeartbeatTime is when the kubelet last said so, in whole seconds.
+	LastHeartbeatTime time.Time
+}
+
+// ready returns a node's Ready condition, or false when the node has not registered.
+func (l nodeList) ready(name string) (nodeCondition, bool) {
 	for _, n := range l.Items {
 		if n.Metadata.Name != name {
 			continue
 		}
 		for _, c := range n.Status.Conditions {
 			if c.Type == "Ready" {
-				return c.Status, c.Reason + ": " + c.Message
+				return c, true
 			}
 		}
 	}
-	return "", "not registered"
+	return nodeCondition{}, false
+}
+
+// checkReady says why a node is not Ready, going by what its kubelet has said at the given time or later: a node that
+// is powered off stays Ready for a while by its last word.
+func (l nodeList) checkReady(name string, since time.Time) error {
+	c, ok := l.ready(name)
+	switch {
+	case !ok:
+		return fmt.Errorf("node %q has not registered", name)
+	case c.LastHeartbeatTime.Before(since.Truncate(time.Second)):
+		return fmt.Errorf("node %q has not reported since %s", name, since.Format(time.TimeOnly))
+	case c.Status != "True":
+		return fmt.Errorf("node %q is not Ready: %s: %s", name, c.Reason, c.Message)
+	}
+	return nil
 }
 
 // nodes lists the cluster's nodes.
@@ -97,17 +117,15 @@ func (a *api) nodes(ctx context.Context) (nodeList, error) {
 	return list, err
 }
 
-// nodesReady checks that every named node is Ready.
-func (a *api) nodesReady(ctx context.Context, names ...string) error {
+// nodesReady checks that every named node is Ready by what its kubelet has said at the given time or later.
+func (a *api) nodesReady(ctx context.Context, since time.Time, names ...string) error {
 	list, err := a.nodes(ctx)
 	if err != nil {
 		return err
 	}
 	var missing []error
 	for _, name := range names {
-		if status, detail := list.condition(name); status != "True" {
-			missing = append(missing, fmt.Errorf("node %q is not Ready: %s", name, detail))
-		}
+		missing = append(missing, list.checkReady(name, since))
 	}
 	return errors.Join(missing...)
 }

@@ -48,6 +48,9 @@ func (s *session) issueCertificates() error {
 		scheduler:         {CommonName: "system:kube-scheduler"},
 		"kube-proxy":      {CommonName: "system:kube-proxy"},
 	}
+	if s.st.Router != "" {
+		users[router] = pki.Subject{CommonName: "switchyard-router", Organization: masters}
+	}
 	for _, n := range s.st.Nodes {
 		users[n.Name] = pki.Subject{
 			CommonName:   "system:node:" + n.Name,

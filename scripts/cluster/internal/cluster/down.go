@@ -42,7 +42,31 @@ func (t traces) running() bool {
 
 // anything says that there is something to remove.
 func (t traces) anything() bool {
-	return t.st != nil || t.cgroup || len(t.netns) > 0 || len(t.links) > 0 || t.guards || t.address || t.runDir || t.stateSet
+	return t.st != nil || t.runDir || t.stateSet || len(t.onMachine()) > 0
+}
+
+// onMachine names the traces outside the tool's own files.
+func (t traces) onMachine() []string {
+	var names []string
+	for _, p := range t.alive {
+		names = append(names, fmt.Sprintf("process %d (%s)", p.PID, p.Name))
+	}
+	if t.cgroup {
+		names = append(names, "cgroup "+layout.Cgroup)
+	}
+	for _, ns := range t.netns {
+		names = append(names, "network namespace "+ns)
+	}
+	for _, link := range t.links {
+		names = append(names, "link "+link)
+	}
+	if t.guards {
+		names = append(names, "unreachable routes of "+strings.Join(layout.Ranges(), ", "))
+	}
+	if t.address {
+		names = append(names, "address "+layout.ControlPlaneIP)
+	}
+	return names
 }
 
 // inspect looks for traces.
@@ -147,12 +171,23 @@ func teardown(ctx context.Context, t traces, keepLogs bool) error {
 	if err := t.groups.Remove(layout.Cgroup, endTimeout); err != nil {
 		errs = append(errs, err)
 	}
-	errs = append(errs, t.removeNetwork(ctx))
-	errs = append(errs, t.removeFiles(keepLogs))
+	errs = append(errs, t.removeNetwork(ctx), t.removeFiles(keepLogs), checkGone(ctx))
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
 	return os.RemoveAll(layout.RunDir)
+}
+
+// checkGone looks again, so that "gone" is never said of something that is still there.
+func checkGone(ctx context.Context) error {
+	left, err := inspect(ctx)
+	if err != nil {
+		return err
+	}
+	if names := left.onMachine(); len(names) > 0 {
+		return fmt.Errorf("not removed: %s; run `cluster down` again", strings.Join(names, "; "))
+	}
+	return nil
 }
 
 func (t traces) removeNetwork(ctx context.Context) error {

@@ -100,6 +100,7 @@ func StartNode(ctx context.Context, name string, streams Streams) error {
 }
 
 func (s *session) powerOn(ctx context.Context, n *state.Node) error {
+	begin := time.Now()
 	disconnectNode(ctx, n.Index)
 	if err := connectNode(ctx, n.Index); err != nil {
 		return err
@@ -123,7 +124,7 @@ func (s *session) powerOn(ctx context.Context, n *state.Node) error {
 	if err != nil {
 		return err
 	}
-	return s.waitFor(ctx, "node is not Ready", nodeTimeout, func(ctx context.Context) error { return client.nodesReady(ctx, n.Name) })
+	return s.waitFor(ctx, "node is not Ready", nodeTimeout, func(ctx context.Context) error { return client.nodesReady(ctx, begin, n.Name) })
 }
 
 // changeNode runs one change of a node under the lock and prints what became of it.
@@ -147,7 +148,7 @@ func changeNode(ctx context.Context, note, name string, streams Streams, change 
 
 // terminateWait is how long the API server may take to end by itself: it waits for its watchers, of which every
 // component has some.
-const terminateWait = 5 * time.Second
+const terminateWait = 3 * time.Second
 
 // RestartAPIServer ends kube-apiserver, starts it again and reports how long it was not ready.
 func RestartAPIServer(ctx context.Context, streams Streams) error {
@@ -175,7 +176,7 @@ func RestartAPIServer(ctx context.Context, streams Streams) error {
 	if err := s.waitAPIServer(ctx, client); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(streams.Out, "kube-apiserver is ready again; it took %.1f s to end and was gone for %.1f s\n",
-		gone.Sub(begin).Seconds(), time.Since(gone).Seconds())
+	_, err = fmt.Fprintf(streams.Out, "kube-apiserver was gone for %.1f s (%.1f s to end, %.1f s to be ready again)\n",
+		time.Since(begin).Seconds(), gone.Sub(begin).Seconds(), time.Since(gone).Seconds())
 	return err
 }

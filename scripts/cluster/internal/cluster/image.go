@@ -6,12 +6,16 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/kubectl-switchyard/switchyard/scripts/cluster/internal/host"
 	"github.com/kubectl-switchyard/switchyard/scripts/cluster/internal/image"
 	"github.com/kubectl-switchyard/switchyard/scripts/cluster/internal/state"
 )
 
 // LoadBinary makes an image from a program and loads it into every running node.
 func LoadBinary(ctx context.Context, spec image.Spec, streams Streams) error {
+	if err := host.CheckSupported(); err != nil {
+		return err
+	}
 	s, err := load(streams)
 	if err != nil {
 		return err
@@ -30,6 +34,9 @@ func LoadBinary(ctx context.Context, spec image.Spec, streams Streams) error {
 
 // LoadArchives loads image archives into every running node.
 func LoadArchives(ctx context.Context, files []string, streams Streams) error {
+	if err := host.CheckSupported(); err != nil {
+		return err
+	}
 	s, err := load(streams)
 	if err != nil {
 		return err

@@ -27,6 +27,7 @@ type Status struct {
 	StartedAt  *time.Time      `json:"startedAt,omitempty"`
 	Kubernetes string          `json:"kubernetes,omitempty"`
 	Server     string          `json:"server,omitempty"`
+	Router     string          `json:"router,omitempty"`
 	Kubeconfig string          `json:"kubeconfig,omitempty"`
 	Kubectl    string          `json:"kubectl,omitempty"`
 	StateDir   string          `json:"stateDir,omitempty"`
@@ -87,6 +88,9 @@ func readStatus(ctx context.Context) (Status, error) {
 	status.StartedAt, status.Kubernetes, status.StateDir = &st.StartedAt, st.Kubernetes, st.StateDir
 	status.Kubeconfig, status.Kubectl = paths.Kubeconfig("admin"), filepath.Join(st.Binaries, "kubectl")
 	status.Server = render.Server()
+	if st.Router != "" {
+		status.Router = routerURL
+	}
 	alive := 0
 	for _, p := range st.Processes {
 		running := sameBoot(st) && host.Alive(p.PID, p.StartTicks)
@@ -135,7 +139,8 @@ func readyNodes(ctx context.Context, paths layout.Paths) map[string]string {
 		return ready
 	}
 	for _, n := range list.Items {
-		ready[n.Metadata.Name], _ = list.condition(n.Metadata.Name)
+		c, _ := list.ready(n.Metadata.Name)
+		ready[n.Metadata.Name] = c.Status
 	}
 	return ready
 }
@@ -149,6 +154,9 @@ func (s Status) print(out io.Writer) error {
 	fmt.Fprintf(w, "state\t%s, since %s\n", s.State, s.StartedAt.Format(time.DateTime))
 	if s.State == "interrupted" {
 		fmt.Fprintf(w, "\tclean up with `cluster down`, or start again with `cluster up`\n")
+	}
+	if s.Router != "" {
+		fmt.Fprintf(w, "router\t%s, Gateway %s/%s, IngressClass nginx\n", s.Router, layout.RouterNamespace, layout.RouterGateway)
 	}
 	fmt.Fprintf(w, "kubernetes\t%s at %s\nkubeconfig\t%s\nkubectl\t%s\nfiles\t%s\ncache\t%s\n",
 		s.Kubernetes, s.Server, s.Kubeconfig, s.Kubectl, s.StateDir, s.Cache)
@@ -185,7 +193,7 @@ func Kubeconfig(streams Streams) error {
 }
 
 // Build fills the cache and prints the folder of the Kubernetes components.
-func Build(ctx context.Context, version artifact.Version, streams Streams) error {
+func Build(ctx context.Context, version artifact.Version, router bool, streams Streams) error {
 	cache, err := artifact.OpenCache()
 	if err != nil {
 		return err
@@ -197,6 +205,11 @@ func Build(ctx context.Context, version artifact.Version, streams Streams) error
 	}
 	if _, err := cache.Pause(ctx, report); err != nil {
 		return err
+	}
+	if router {
+		if _, err := cache.Router(ctx, report); err != nil {
+			return err
+		}
 	}
 	_, err = fmt.Fprintln(streams.Out, dir)
 	return err

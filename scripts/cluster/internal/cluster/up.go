@@ -20,7 +20,9 @@ import (
 type UpOptions struct {
 	Nodes      int
 	Kubernetes artifact.Version
-	StateDir   string
+	// Router says whether the HTTP router runs beside the cluster.
+	Router   bool
+	StateDir string
 }
 
 // Up brings a cluster up and waits until its nodes are Ready and pods can be created. When it fails or is interrupted
@@ -51,7 +53,7 @@ func Up(ctx context.Context, o UpOptions, streams Streams) error {
 	if err := buildFor(ctx, st, o, report); err != nil {
 		return err
 	}
-	groups, err := preflight(ctx)
+	groups, err := preflight(ctx, o.Router)
 	if err != nil {
 		return err
 	}
@@ -107,7 +109,11 @@ func buildFor(ctx context.Context, st *state.Cluster, o UpOptions, report *artif
 	if st.Binaries, err = cache.Kubernetes(ctx, o.Kubernetes, report); err != nil {
 		return err
 	}
-	st.PauseImage, err = cache.Pause(ctx, report)
+	if st.PauseImage, err = cache.Pause(ctx, report); err != nil || !o.Router {
+		return err
+	}
+	router, err := cache.Router(ctx, report)
+	st.Router, st.RouterCRDs = router.Program, router.CRDs
 	return err
 }
 
@@ -187,6 +193,9 @@ func (s *session) bringUp(ctx context.Context) error {
 	if err := s.eachNode(func(n state.Node) error { return s.joinNode(n.Index) }); err != nil {
 		return err
 	}
+	if err := s.startRouter(ctx, client); err != nil {
+		return err
+	}
 	if err := s.waitUsable(ctx, client); err != nil {
 		return err
 	}
@@ -200,7 +209,7 @@ func (s *session) waitUsable(ctx context.Context, client *api) error {
 		names = append(names, n.Name)
 	}
 	what := "nodes are not Ready"
-	if err := s.waitFor(ctx, what, nodeTimeout, func(ctx context.Context) error { return client.nodesReady(ctx, names...) }); err != nil {
+	if err := s.waitFor(ctx, what, nodeTimeout, func(ctx context.Context) error { return client.nodesReady(ctx, s.st.StartedAt, names...) }); err != nil {
 		return err
 	}
 	s.report.Step("Ready: " + strings.Join(names, ", "))

@@ -17,6 +17,12 @@ const (
 	KubernetesServiceIP = "10.96.0.1"
 	// APIServerPort is kube-apiserver's TCP port on ControlPlaneIP.
 	APIServerPort = 6443
+	// RouterIP and RouterPort are where the router listens, in the root namespace.
+	RouterIP   = "127.0.0.1"
+	RouterPort = 8000
+	// RouterNamespace and RouterGateway name the Gateway that routes attach to.
+	RouterNamespace = "switchyard-router"
+	RouterGateway   = "switchyard"
 	// GuardMetric makes the `unreachable` routes the last choice among the routes of the cluster's ranges.
 	GuardMetric = 20000
 	// MaxNodes is the largest number of nodes.

@@ -46,8 +46,8 @@ func (p Paths) Logs() string { return p.in("logs") }
 // Log is the log of a component such as "etcd" or "node1/kubelet".
 func (p Paths) Log(component string) string { return filepath.Join(p.Logs(), component+".log") }
 
-// Router is the directory of the router's manifests.
-func (p Paths) Router(elem ...string) string { return p.in(append([]string{"router"}, elem...)...) }
+// RouterManifests is the file of the router's Gateway and classes.
+func (p Paths) RouterManifests() string { return p.in("router.yaml") }
 
 // Node returns the paths of one node.
 func (p Paths) Node(index int) NodePaths {

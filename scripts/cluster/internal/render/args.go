@@ -11,9 +11,13 @@ const (
 	etcdPeer   = "http://127.0.0.1:23800"
 )
 
-// LoopbackPorts lists the TCP ports of 127.0.0.1 that the control plane listens on, by component.
-func LoopbackPorts() map[string]int {
-	return map[string]int{"etcd": 23790, "etcd (peer)": 23800, "kube-controller-manager": 10257, "kube-scheduler": 10259}
+// LoopbackPorts lists the TCP ports of 127.0.0.1 that are listened on, by component.
+func LoopbackPorts(router bool) map[string]int {
+	ports := map[string]int{"etcd": 23790, "etcd (peer)": 23800, "kube-controller-manager": 10257, "kube-scheduler": 10259}
+	if router {
+		ports["the router"] = layout.RouterPort
+	}
+	return ports
 }
 
 // Etcd returns etcd's arguments. Its data need not survive a power failure, so it does not wait for the disk.

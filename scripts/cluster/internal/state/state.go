@@ -36,8 +36,9 @@ type Cluster struct {
 	Binaries string `json:"binaries"`
 	// PauseImage is the docker-archive of the sandbox image.
 	PauseImage string `json:"pauseImage"`
-	// Router is the router's program, empty without a router.
-	Router string `json:"router,omitempty"`
+	// Router is the router's program and RouterCRDs the folder of the Gateway API, both empty without a router.
+	Router     string `json:"router,omitempty"`
+	RouterCRDs string `json:"routerCRDs,omitempty"`
 	// IPForward is net.ipv4.ip_forward as it was before, empty when it was not changed.
 	IPForward string `json:"ipForward,omitempty"`
 	// NetnsMounted says that /run/netns was a mount point before; `ip netns add` makes it one.
