@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"unicode/utf16"
 
 	"sigs.k8s.io/yaml"
 )
@@ -102,33 +101,34 @@ func marshal(v any) ([]byte, error) {
 	return bytes.TrimSpace(buffer.Bytes()), nil
 }
 
+// actsOnTerminal tells whether r must not be printed as it is in a document. The unsafe characters beyond the basic
+// plane are only invisible; they stay, since YAML readers do not know JSON's surrogate pairs for them.
+func actsOnTerminal(r rune) bool { return r <= 0xffff && unsafeRune(r) }
+
 // escapeJSON returns the same JSON with every character that a terminal might act on as a \u escape. Outside of strings
 // only the line breaks of the indentation are such characters, and these stay.
 func escapeJSON(text []byte) []byte {
-	if !bytes.ContainsFunc(text, func(r rune) bool { return r != '\n' && unsafeRune(r) }) {
-		return text
-	}
 	var safe bytes.Buffer
 	for _, r := range string(text) {
-		switch {
-		case r == '\n' || !unsafeRune(r):
+		if r != '\n' && actsOnTerminal(r) {
+			fmt.Fprintf(&safe, `\u%04x`, r)
+		} else {
 			safe.WriteRune(r)
-		default:
-			for _, unit := range utf16.Encode([]rune{r}) {
-				fmt.Fprintf(&safe, `\u%04x`, unit)
-			}
 		}
 	}
 	return safe.Bytes()
 }
 
 // YAML returns d as it is printed with -o yaml: apiVersion and kind first, then the fields of d by name. YAML has no way
-// to escape a character in plain text; a document with a character that a terminal might act on is therefore returned
-// in the JSON form, which is YAML too.
+// to escape a character in plain text, and forbids some; a document with a character that a terminal might act on is
+// therefore returned in the JSON form, which is YAML too.
 func YAML(d Document) ([]byte, error) {
 	fields, err := documentFields(d)
 	if err != nil {
 		return nil, err
+	}
+	if bytes.ContainsFunc(fields, actsOnTerminal) {
+		return JSON(d)
 	}
 	body, err := yaml.JSONToYAML(fields)
 	if err != nil {
@@ -136,9 +136,6 @@ func YAML(d Document) ([]byte, error) {
 	}
 	if string(body) == "{}\n" {
 		body = nil
-	}
-	if bytes.ContainsFunc(body, func(r rune) bool { return r != '\n' && unsafeRune(r) }) {
-		return JSON(d)
 	}
 	return fmt.Appendf(nil, "apiVersion: %s\nkind: %s\n%s", APIVersion, d.DocumentKind(), body), nil
 }

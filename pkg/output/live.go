@@ -204,7 +204,7 @@ func clip(lines []string, columns, rows int, limited bool) []string {
 		clipped = append(clipped, line)
 	}
 	if hidden > 0 {
-		clipped = append(clipped, twwidth.Truncate(sprintf("… %d more lines", hidden), columns))
+		clipped = append(clipped, twwidth.Truncate(sprintf("… %d more lines", hidden), columns, "…"))
 	}
 	return clipped
 }
