@@ -155,11 +155,11 @@ func (s Status) print(out io.Writer) error {
 	if s.State == "interrupted" {
 		fmt.Fprintf(w, "\tclean up with `cluster down`, or start again with `cluster up`\n")
 	}
+	fmt.Fprintf(w, "kubernetes\t%s at %s\n", s.Kubernetes, s.Server)
 	if s.Router != "" {
 		fmt.Fprintf(w, "router\t%s, Gateway %s/%s, IngressClass nginx\n", s.Router, layout.RouterNamespace, layout.RouterGateway)
 	}
-	fmt.Fprintf(w, "kubernetes\t%s at %s\nkubeconfig\t%s\nkubectl\t%s\nfiles\t%s\ncache\t%s\n",
-		s.Kubernetes, s.Server, s.Kubeconfig, s.Kubectl, s.StateDir, s.Cache)
+	fmt.Fprintf(w, "kubeconfig\t%s\nkubectl\t%s\nfiles\t%s\ncache\t%s\n", s.Kubeconfig, s.Kubectl, s.StateDir, s.Cache)
 	fmt.Fprintf(w, "\nNODE\tIP\tPOWER\tLINK\tREADY\n")
 	for _, n := range s.Nodes {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", n.Name, n.IP, n.Power, n.Link, orUnknown(n.Ready))
