@@ -51,7 +51,11 @@ func Clone(active *unstructured.Unstructured, o CloneOptions) (*unstructured.Uns
 	if err := o.validate(active); err != nil {
 		return nil, nil, err
 	}
-	clone := newObject(active, o.Name)
+	source := active.DeepCopy()
+	if err := SetImages(source, o.Images); err != nil {
+		return nil, nil, err
+	}
+	clone := newObject(source, o.Name)
 	if labels := clone.GetLabels(); labels[o.SlotKey] != "" {
 		labels[o.SlotKey] = o.To
 		clone.SetLabels(labels)
@@ -67,9 +71,6 @@ func Clone(active *unstructured.Unstructured, o CloneOptions) (*unstructured.Uns
 		return nil, nil, err
 	}
 	if err := setSlot(clone, o.SlotKey, o.To); err != nil {
-		return nil, nil, err
-	}
-	if err := SetImages(clone, o.Images); err != nil {
 		return nil, nil, err
 	}
 	notes, err := cloneNotes(active, clone, o)

@@ -90,7 +90,8 @@ func replacedTags(before, after corev1.PodTemplateSpec) (oldTags, newTags []stri
 			oldTags, newTags = append(oldTags, imageTag(old)), append(newTags, imageTag(i.Image))
 		}
 	}
-	return oldTags, newTags
+	slices.Sort(newTags)
+	return oldTags, slices.Compact(newTags)
 }
 
 // imageTag returns the tag of an image reference, else its digest, else "latest", which is what no tag means.

@@ -81,7 +81,7 @@ func outOfBounds(who string, item corev1.LimitRangeItem, requests, limits corev1
 		if request == nil || request.IsZero() || limit == nil || limit.IsZero() {
 			say("needs a %s request and limit, their ratio being limited to %s", name, ratio.String())
 		} else if actual := limit.AsApproximateFloat64() / request.AsApproximateFloat64(); actual > ratio.AsApproximateFloat64() {
-			say("has a %s limit of %.3g times its request, the maximum ratio is %s", name, actual, ratio.String())
+			say("has a %s limit of %.3g times its request, the maximum ratio is %.3g", name, actual, ratio.AsApproximateFloat64())
 		}
 	}
 	return found
@@ -132,8 +132,8 @@ func (r *Room) checkQuota(quota corev1.ResourceQuota, name corev1.ResourceName, 
 	if left.Sign() < 0 {
 		left = resource.Quantity{}
 	}
-	r.short("ResourceQuota %q: %s more need %s of %s, and %s of %s is left",
-		quota.Name, countPods(int(n)), need.String(), name, left.String(), hard.String())
+	r.short("ResourceQuota %q: %d more pods need %s of %s, and %s of %s is left",
+		quota.Name, n, need.String(), name, left.String(), hard.String())
 }
 
 // checkRequired finds containers without a figure that the quota counts: such pods are refused outright. That holds
@@ -218,7 +218,7 @@ func scopeMatches(scope corev1.ScopedResourceSelectorRequirement, s corev1.PodSp
 	case corev1.ResourceQuotaScopePriorityClass:
 		return priorityMatches(scope, s.PriorityClassName)
 	}
-	return false, fmt.Sprintf("its scope %s is not known here", scope.ScopeName)
+	return false, fmt.Sprintf("its scope %s is not evaluated", scope.ScopeName)
 }
 
 // bestEffort is the quality of service of a pod that declares neither cpu nor memory.
