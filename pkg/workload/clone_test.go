@@ -184,10 +184,13 @@ spec:
   selector: {matchLabels: {app: hello}}
   template:
     metadata: {labels: {app: hello, slot: blue}}
-    spec: {containers: [{name: app, image: "hello:1", ports: [{containerPort: 80, hostPort: 8080}]}]}`)
-	_, notes, err := Clone(active, CloneOptions{Name: "hello-green", SlotKey: "slot", From: "blue", To: "green"})
+    spec: {topologySpreadConstraints: [{topologyKey: zone, labelSelector: {}}], containers: [{name: app, image: "hello:1", ports: [{containerPort: 80, hostPort: 8080}]}]}`)
+	clone, notes, err := Clone(active, CloneOptions{Name: "hello-green", SlotKey: "slot", From: "blue", To: "green"})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if got := selectorTerms(clone)[0].term["labelSelector"]; len(asMap(got)) != 0 {
+		t.Errorf("a selector of all pods became %v", got)
 	}
 	wantLines(t, notes, []string{
 		`the selector of deployment "hello" (app=hello) also matches the new pods: its HorizontalPodAutoscaler and PodDisruptionBudgets count both sides, and autoscalers on both sides would disable each other`,
@@ -228,6 +231,20 @@ func TestSetImagesChangesNothingOnError(t *testing.T) {
 		t.Fatal("no error for a container that does not exist")
 	}
 	wantYAML(t, u, liveDeployment)
+}
+
+func TestImageTag(t *testing.T) {
+	for image, want := range map[string]string{
+		"hello":                              "latest",
+		"localhost:5000/hello":               "latest",
+		"localhost:5000/hello:2":             "2",
+		"hello:2@sha256:ab":                  "2",
+		"registry.example.com/a/b@sha256:ab": "sha256:ab",
+	} {
+		if got := imageTag(image); got != want {
+			t.Errorf("%s: got %q, want %q", image, got, want)
+		}
+	}
 }
 
 func TestParseImages(t *testing.T) {

@@ -92,6 +92,11 @@ func hopelessPull(message string) bool {
 		"authorization failed", "no match for platform", "forbidden", "invalid reference format")
 }
 
+// cacheLag tells the kubelet's own lag from a missing object: it has not read the object yet and tries again.
+func cacheLag(message string) bool {
+	return strings.Contains(message, "failed to sync") && strings.Contains(message, "cache")
+}
+
 // runtimeLag tells an overloaded container runtime from a container that cannot be made.
 func runtimeLag(message string) bool {
 	return cacheLag(message) || containsAny(message, "context deadline exceeded", "is reserved for")

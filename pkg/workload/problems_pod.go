@@ -158,7 +158,7 @@ func (v podView) setupProblem() (Problem, bool) {
 		}
 		switch e.Reason {
 		case "FailedMount", "FailedAttachVolume":
-			if strings.Contains(e.Message, "not found") && !cacheLag(e.Message) {
+			if strings.Contains(e.Message, "not found") {
 				return v.problem(ReasonContainerConfig, "", message, timesSeen(e) > 1, since), true
 			}
 			return v.problem(ReasonVolume, "", message, false, since), true
@@ -193,9 +193,4 @@ func (v podView) readinessOfPod() []Problem {
 	}
 	message := "readiness gate not met: " + strings.Join(open, ", ")
 	return []Problem{v.problem(ReasonNotReady, "", message, false, ready.LastTransitionTime.Time)}
-}
-
-// cacheLag tells the kubelet's own lag from a missing object: it has not read the object yet and tries again.
-func cacheLag(message string) bool {
-	return strings.Contains(message, "failed to sync") && strings.Contains(message, "cache")
 }
