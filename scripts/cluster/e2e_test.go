@@ -118,10 +118,11 @@ func (c *e2e) serve(t *testing.T) {
 	c.kube(t, "apply", "-f", "testdata/web.yaml")
 	c.kube(t, "rollout", "status", "deployment/web", "--timeout=60s")
 	for _, url := range []string{clusterIP, "http://10.200.1.2:30080/", "http://10.200.2.2:30080/"} {
-		answers := collect(t, url, "", 40)
-		if answers["node1"] == 0 || answers["node2"] == 0 || answers[""] > 0 {
-			t.Errorf("%s was answered by %v, want by pods of both nodes, and always", url, answers)
-		}
+		// kube-proxy writes its rules at most once a second.
+		eventually(t, 10*time.Second, "pods of both nodes answer through "+url, func() bool {
+			answers := collect(t, url, "", 40)
+			return answers["node1"] > 0 && answers["node2"] > 0 && answers[""] == 0
+		})
 	}
 	if out := c.kube(t, "logs", "deployment/web"); !strings.Contains(out, "listening") {
 		t.Errorf("the pod's log is %q", out)
@@ -160,6 +161,9 @@ func (c *e2e) cutAndHeal(t *testing.T) {
 	})
 	if out := run(t, "ip", "route", "get", "10.200.1.2"); !strings.Contains(out, "sy-node1") {
 		t.Errorf("packets to the cut node take the way %q", out)
+	}
+	if out, err := exec.Command("ip", "route", "get", "10.200.9.9").CombinedOutput(); err == nil {
+		t.Errorf("packets to a node that does not exist take the way %q, want none", out)
 	}
 	c.run(t, "node", "heal", "node1")
 	eventually(t, 30*time.Second, "node1 is Ready", func() bool { return c.ready("node1") == "True" })

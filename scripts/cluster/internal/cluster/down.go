@@ -129,7 +129,7 @@ func Down(ctx context.Context, streams Streams) error {
 	if err := host.CheckSupported(); err != nil {
 		return err
 	}
-	lock, err := state.Acquire(ctx, layout.LockFile, "down", 0)
+	lock, err := state.Acquire(ctx, layout.LockFile, "down", refuseWait)
 	if err != nil {
 		return err
 	}

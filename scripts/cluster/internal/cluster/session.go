@@ -42,6 +42,10 @@ type session struct {
 // lockWait is how long a command waits for another one that changes the cluster for a moment.
 const lockWait = 2 * time.Minute
 
+// refuseWait is how long `up` and `down` wait before they refuse beside another command: longer than `status` looks at
+// the lock.
+const refuseWait = time.Second
+
 // open returns a session of the running cluster, and its lock when the command is going to change something.
 func open(ctx context.Context, note string, streams Streams) (*session, *state.Lock, error) {
 	if err := host.CheckSupported(); err != nil {

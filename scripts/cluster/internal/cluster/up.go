@@ -34,7 +34,7 @@ func Up(ctx context.Context, o UpOptions, streams Streams) error {
 	if o.Nodes < 1 || o.Nodes > layout.MaxNodes {
 		return fmt.Errorf("%d nodes are not possible; give 1 to %d", o.Nodes, layout.MaxNodes)
 	}
-	lock, err := state.Acquire(ctx, layout.LockFile, "up", 0)
+	lock, err := state.Acquire(ctx, layout.LockFile, "up", refuseWait)
 	if err != nil {
 		return err
 	}
