@@ -1,0 +1,141 @@
+package release
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kubectl-switchyard/switchyard/pkg/exit"
+	"github.com/kubectl-switchyard/switchyard/pkg/kube"
+	"github.com/kubectl-switchyard/switchyard/pkg/output"
+)
+
+// Step is one step of a release. Repeating a step that is done, or that was cut off in the middle, is safe: it reads
+// the live state first and writes only what is missing.
+type Step struct {
+	// ID is the step's stable name, such as "create-idle".
+	ID string
+	// Text says in one line what the step does.
+	Text string
+	// Commands are the kubectl commands that come closest to it, for people who want to see or redo it by hand.
+	Commands []string
+	// Waits is set when the step writes nothing.
+	Waits bool
+	// Do carries the step out. The returned text says what was found or reached.
+	Do func(ctx context.Context) (string, error)
+}
+
+// Plan is what an acting verb is about to do.
+type Plan struct {
+	// Title is the sentence above the plan.
+	Title string
+	Steps []Step
+	// Notes are what the user should know before saying yes; Warnings are what might go wrong.
+	Notes, Warnings []string
+}
+
+// Fingerprint tells whether two plans are the same to the person who approved one of them.
+func (p Plan) Fingerprint() string {
+	var b strings.Builder
+	fmt.Fprintln(&b, p.Title)
+	for _, step := range p.Steps {
+		fmt.Fprintln(&b, step.ID, step.Text, step.Commands)
+	}
+	return b.String()
+}
+
+// Text returns the plan for a person: the title, numbered steps each with its commands, notes and warnings.
+func (p Plan) Text() string {
+	var b strings.Builder
+	fmt.Fprintln(&b, output.Escape(p.Title))
+	for i, step := range p.Steps {
+		fmt.Fprintf(&b, "  %d. %s\n", i+1, output.Escape(step.Text))
+		for _, command := range step.Commands {
+			fmt.Fprintf(&b, "       %s\n", output.Escape(command))
+		}
+	}
+	for _, note := range p.Notes {
+		fmt.Fprintf(&b, "  note: %s\n", output.Escape(note))
+	}
+	for _, warning := range p.Warnings {
+		fmt.Fprintf(&b, "  warning: %s\n", output.Escape(warning))
+	}
+	return b.String()
+}
+
+// Timing is how long a step took.
+type Timing struct {
+	Step    string  `json:"step"`
+	Seconds float64 `json:"seconds"`
+	Detail  string  `json:"detail,omitempty"`
+}
+
+// Engine carries plans out.
+type Engine struct {
+	Messages *output.Messages
+	// Lock is checked before every step; nil on a dry run.
+	Lock *Lock
+	// SkipWaits leaves out steps that only wait: a server dry run changes nothing that could be waited for.
+	SkipWaits bool
+	// Suffix marks the lines of a dry run, such as " (server dry run)".
+	Suffix string
+}
+
+// Run carries out the steps in order and stops at the first error. An error that may pass, such as an API server that
+// restarts, repeats the step until ctx ends. The timings of the finished steps are returned in any case.
+func (e *Engine) Run(ctx context.Context, steps []Step) ([]Timing, error) {
+	var timings []Timing
+	for i, step := range steps {
+		place := fmt.Sprintf("[%d/%d]", i+1, len(steps))
+		if step.Waits && e.SkipWaits {
+			e.Messages.Infof("%s skipped: %s%s", place, step.Text, e.Suffix)
+			continue
+		}
+		e.Messages.Infof("%s %s%s", place, step.Text, e.Suffix)
+		start := time.Now()
+		detail, err := e.persist(ctx, step)
+		if err != nil {
+			return timings, err
+		}
+		timing := Timing{Step: step.ID, Seconds: time.Since(start).Seconds(), Detail: detail}
+		timings = append(timings, timing)
+		if detail != "" {
+			e.Messages.Infof("%s done in %s: %s", strings.Repeat(" ", len(place)), output.Duration(time.Since(start)), detail)
+		}
+	}
+	return timings, nil
+}
+
+// The pause before a step is repeated grows from the first to the last of these.
+const (
+	firstPause = 200 * time.Millisecond
+	lastPause  = 2 * time.Second
+)
+
+// persist repeats a step while its error is one that may pass.
+func (e *Engine) persist(ctx context.Context, step Step) (string, error) {
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		detail, err := e.once(ctx, step)
+		if err == nil || !kube.Transient(err) {
+			return detail, err
+		}
+		if pause == firstPause {
+			e.Messages.Warnf("%s: %v; trying again", step.Text, err)
+		}
+		select {
+		case <-ctx.Done():
+			return "", exit.Errorf(exit.CodeOf(ctx.Err()), "%s: %w (last error: %w)", step.Text, ctx.Err(), err)
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (e *Engine) once(ctx context.Context, step Step) (string, error) {
+	if e.Lock != nil {
+		if err := e.Lock.Check(ctx); err != nil {
+			return "", err
+		}
+	}
+	return step.Do(ctx)
+}

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/kubectl-switchyard/switchyard/pkg/exit"
+	"github.com/kubectl-switchyard/switchyard/pkg/kube"
+	"github.com/kubectl-switchyard/switchyard/pkg/release"
+	"github.com/kubectl-switchyard/switchyard/pkg/workload"
+)
+
+// held are the settings of a Deployment that adoption changes for its duration, as they were.
+//
+// A Deployment whose pods carry no slot label gets one by a rolling update of its template. An ordinary rolling update
+// ends old pods while nodes still route to them, and loses requests unless the application drains itself. This one is
+// held: all new pods are brought up beside the old ones, and a minReadySeconds that no pod reaches keeps the Deployment
+// controller from ending the old ones (pkg/controller/deployment/rolling.go: old pods go only as new ones become
+// available). Then the Service selects the new label, the old pods drain, and the settings are put back, which ends the
+// old pods. A client that dies on the way leaves ready pods behind the Service at every point.
+type held struct {
+	Strategy                appsv1.DeploymentStrategy `json:"strategy"`
+	MinReadySeconds         int32                     `json:"minReadySeconds"`
+	ProgressDeadlineSeconds *int32                    `json:"progressDeadlineSeconds"`
+	// Key is the label that the template gains.
+	Key string `json:"key"`
+}
+
+// The settings while the update is held, in seconds. The API server wants the deadline above minReadySeconds.
+const (
+	heldMinReady         = 24 * 3600
+	heldProgressDeadline = 2 * heldMinReady
+)
+
+// readHeld returns what a Deployment's settings were before it was held, nil when it is not.
+func readHeld(d *appsv1.Deployment) (*held, error) {
+	text := d.Annotations[release.AnnotationHeld]
+	if text == "" {
+		return nil, nil
+	}
+	before := &held{}
+	if err := json.Unmarshal([]byte(text), before); err != nil {
+		return nil, fmt.Errorf("deployment %s: annotation %s is unreadable: %w", d.Name, release.AnnotationHeld, err)
+	}
+	return before, nil
+}
+
+// holdFields returns the write that begins the held rolling update.
+func holdFields(d *appsv1.Deployment, key, value string) (kube.Fields, error) {
+	before := held{Strategy: d.Spec.Strategy, MinReadySeconds: d.Spec.MinReadySeconds, ProgressDeadlineSeconds: d.Spec.ProgressDeadlineSeconds, Key: key}
+	text, err := json.Marshal(before)
+	if err != nil {
+		return nil, err
+	}
+	return kube.Annotate(map[string]string{release.AnnotationHeld: string(text)}).Merge(kube.Fields{"spec": map[string]any{
+		"minReadySeconds":         heldMinReady,
+		"progressDeadlineSeconds": heldProgressDeadline,
+		"strategy":                map[string]any{"type": "RollingUpdate", "rollingUpdate": map[string]any{"maxSurge": "100%", "maxUnavailable": 0}},
+		"template":                map[string]any{"metadata": map[string]any{"labels": map[string]any{key: value}}},
+	}}), nil
+}
+
+// restoreFields returns the write that ends it. With undo the template loses the label again, so that the old pods stay
+// and the new ones go.
+func restoreFields(before *held, undo bool) kube.Fields {
+	strategy := map[string]any{"type": string(before.Strategy.Type), "rollingUpdate": nil}
+	if rolling := before.Strategy.RollingUpdate; rolling != nil {
+		strategy["rollingUpdate"] = map[string]any{"maxSurge": rolling.MaxSurge, "maxUnavailable": rolling.MaxUnavailable}
+	}
+	spec := map[string]any{
+		"minReadySeconds":         before.MinReadySeconds,
+		"progressDeadlineSeconds": before.ProgressDeadlineSeconds,
+		"strategy":                strategy,
+	}
+	if undo {
+		spec["template"] = map[string]any{"metadata": map[string]any{"labels": map[string]any{before.Key: nil}}}
+	}
+	return kube.Annotate(map[string]string{release.AnnotationHeld: ""}).Merge(kube.Fields{"spec": spec})
+}
+
+// adoptSteps returns the steps that give a lone Deployment and its Services a slot; none when they have one.
+func (a *actor) adoptSteps(p *pair) ([]release.Step, []string, error) {
+	d := p.Active.Deployment
+	before, err := readHeld(d)
+	if err != nil {
+		return nil, nil, exit.Errorf(exit.Refused, "%w", err)
+	}
+	if !p.Adopt && before == nil {
+		return nil, nil, nil
+	}
+	var steps []release.Step
+	var notes []string
+	label := p.Key + "=" + p.Active.Value
+	if d.Spec.Template.Labels[p.Key] == "" || before != nil {
+		steps = append(steps, a.holdStep(p), a.heldUpStep(p))
+		notes = append(notes, fmt.Sprintf("the pods of deployment %s carry no label %q yet: they are replaced by a rolling update that keeps every old pod "+
+			"until the new ones are ready and the Service has left the old ones, so no request is lost; it needs room for twice the size", d.Name, p.Key))
+	} else {
+		notes = append(notes, fmt.Sprintf("service %s gains %s: all its pods carry that label already, so it goes on selecting the same pods",
+			p.Primary.Name, label))
+	}
+	steps = append(steps, a.adoptServicesStep(p))
+	if d.Spec.Template.Labels[p.Key] == "" || before != nil {
+		steps = append(steps, a.drainOlderStep(p), a.restoreStep(p), a.waitFullStep("await-adopted", d.Name, 0, nil))
+	}
+	return steps, notes, nil
+}
+
+func (a *actor) holdStep(p *pair) release.Step {
+	name, key, value := p.Active.name(), p.Key, p.Active.Value
+	command := ""
+	if fields, err := holdFields(p.Active.Deployment, key, value); err == nil {
+		command = fields.Command("deployment/"+name, a.client.Namespace)
+	}
+	return release.Step{
+		ID: "hold", Text: fmt.Sprintf("give the pods of deployment %s the label %s=%s, new pods beside the old", name, key, value),
+		Commands: []string{command},
+		Do: func(ctx context.Context) (string, error) {
+			return "", a.updateDeployment(ctx, name, func(live *appsv1.Deployment) (kube.Fields, error) {
+				if live.Annotations[release.AnnotationHeld] != "" || live.Spec.Template.Labels[key] == value {
+					return nil, nil
+				}
+				return holdFields(live, key, value)
+			})
+		},
+	}
+}
+
+// heldUpStep waits until the new pods are all ready. They never become available, so readiness is counted here.
+func (a *actor) heldUpStep(p *pair) release.Step {
+	name := p.Active.name()
+	return release.Step{
+		ID: "await-labelled", Text: fmt.Sprintf("wait until the labelled pods of deployment %s are ready at full size", name), Waits: true,
+		Do: func(ctx context.Context) (string, error) {
+			detail := ""
+			wait := release.WaitFor{Client: a.client, Namespace: a.client.Namespace, Deployment: name, Progress: a.progress,
+				Done: func(seen release.Awaited) (bool, error) {
+					before, err := readHeld(seen.Deployment)
+					if err != nil || before == nil {
+						return err == nil, err
+					}
+					ready := countAvailable(seen.Pods, before.MinReadySeconds)
+					detail = fmt.Sprintf("%d labelled pods are ready", ready)
+					return ready >= int(ptr.Deref(seen.Deployment.Spec.Replicas, 1)), nil
+				}}
+			return detail, wait.Wait(ctx)
+		},
+	}
+}
+
+func countAvailable(pods []corev1.Pod, minReadySeconds int32) int {
+	available := 0
+	for i := range pods {
+		if workload.PodAvailable(&pods[i], minReadySeconds, time.Now()) {
+			available++
+		}
+	}
+	return available
+}
+
+// adoptServicesStep makes the Services select the label. It is judged like a switch: the pods must be there first.
+func (a *actor) adoptServicesStep(p *pair) release.Step {
+	names, key, value, deployment := p.serviceNames(), p.Key, p.Active.Value, p.Active.name()
+	var commands []string
+	for _, name := range names {
+		commands = append(commands, selectSlot(key, value).Command("service/"+name, a.client.Namespace))
+	}
+	return release.Step{
+		ID: "adopt-services", Text: fmt.Sprintf("let service %s select %s=%s too", strings.Join(names, ", "), key, value), Commands: commands,
+		Do: func(ctx context.Context) (string, error) {
+			if !a.dry() {
+				f, err := a.readFacts(ctx, names, key, value, deployment, 0)
+				if err != nil {
+					return "", err
+				}
+				// While the update is held the Deployment is in the middle of its rollout by intent.
+				why := append(append(f.tooSmall(), f.foreign()...), missingPorts(f)...)
+				if err := refuse("the Service would lose endpoints", why); err != nil {
+					return "", err
+				}
+			}
+			for _, name := range names {
+				if err := a.repoint(ctx, name, key, "", value, nil); err != nil {
+					return "", err
+				}
+			}
+			return "", nil
+		},
+	}
+}
+
+// drainOlderStep waits until the unlabelled pods have no endpoints, and for the propagation delay.
+func (a *actor) drainOlderStep(p *pair) release.Step {
+	name, delay := p.Active.name(), a.drainDelay(p)
+	return release.Step{
+		ID: "drain-unlabelled", Text: fmt.Sprintf("wait until nothing routes to the unlabelled pods of deployment %s, then %s", name, delay), Waits: true,
+		Do: func(ctx context.Context) (string, error) {
+			pods, err := a.podsOf(ctx, name, true)
+			if err != nil || len(pods) == 0 {
+				return "there are none", err
+			}
+			return fmt.Sprintf("%d pods drained", len(pods)), release.Drain(ctx, a.client, a.client.Namespace, pods, nil, delay)
+		},
+	}
+}
+
+func (a *actor) restoreStep(p *pair) release.Step {
+	name := p.Active.name()
+	return release.Step{
+		ID: "restore", Text: fmt.Sprintf("put the rollout settings of deployment %s back, which ends the unlabelled pods", name),
+		Commands: []string{fmt.Sprintf("kubectl edit deployment %s -n %s   # strategy, minReadySeconds, progressDeadlineSeconds as they were", name, a.client.Namespace)},
+		Do:       func(ctx context.Context) (string, error) { return "", a.restore(ctx, name, false) },
+	}
+}
+
+// restore ends a held rolling update; without one it does nothing.
+func (a *actor) restore(ctx context.Context, name string, undo bool) error {
+	return a.updateDeployment(ctx, name, func(live *appsv1.Deployment) (kube.Fields, error) {
+		before, err := readHeld(live)
+		if err != nil || before == nil {
+			return nil, err
+		}
+		return restoreFields(before, undo), nil
+	})
+}

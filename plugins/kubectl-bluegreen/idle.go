@@ -1,0 +1,430 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/ptr"
+
+	"github.com/kubectl-switchyard/switchyard/pkg/exit"
+	"github.com/kubectl-switchyard/switchyard/pkg/kube"
+	"github.com/kubectl-switchyard/switchyard/pkg/release"
+	"github.com/kubectl-switchyard/switchyard/pkg/workload"
+)
+
+// The kinds that are read and created whole, so that no field is lost which this build does not know.
+var (
+	deployments = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
+	autoscalers = schema.GroupVersionResource{Group: "autoscaling", Version: "v2", Resource: "horizontalpodautoscalers"}
+	budgets     = schema.GroupVersionResource{Group: "policy", Version: "v1", Resource: "poddisruptionbudgets"}
+	services    = schema.GroupVersionResource{Version: "v1", Resource: "services"}
+)
+
+// idlePlan is how the new side is brought up.
+type idlePlan struct {
+	slot *slot
+	// name is the Deployment's.
+	name string
+	// images are the new side's, by container.
+	images map[string]string
+	// adopt are the steps that give a lone Deployment its slot; steps create or update the new side.
+	adopt, steps []release.Step
+	// objects are what is created or changed, fit for Git.
+	objects         []*unstructured.Unstructured
+	notes, warnings []string
+}
+
+// planIdle works out how the new side comes up. It only reads.
+func (a *actor) planIdle(ctx context.Context, w *world, p *pair, from source, manifest *unstructured.Unstructured) (*idlePlan, error) {
+	target, err := a.idleSlot(p, from, manifest)
+	if err != nil {
+		return nil, err
+	}
+	active, err := a.client.Dynamic.Resource(deployments).Namespace(a.client.Namespace).Get(ctx, p.Active.name(), metav1.GetOptions{})
+	if err != nil {
+		return nil, err
+	}
+	idle := &idlePlan{slot: target}
+	wanted, err := a.wantedIdle(p, target, active, from, manifest, idle)
+	if err != nil {
+		return nil, err
+	}
+	idle.name, idle.images = wanted.GetName(), containerImages(wanted)
+	if err := a.checkIdle(w, p, idle); err != nil {
+		return nil, err
+	}
+	if idle.adopt, idle.notes, err = a.withAdoption(p, idle); err != nil {
+		return nil, err
+	}
+	if err := a.writeSteps(ctx, w, p, idle, wanted); err != nil {
+		return nil, err
+	}
+	if err := a.checkRoom(ctx, p, idle, wanted); err != nil {
+		return nil, err
+	}
+	if err := a.companions(ctx, w, p, idle, from); err != nil {
+		return nil, err
+	}
+	a.remarkIdle(w, p, idle)
+	return idle, nil
+}
+
+// idleSlot picks the slot: --to, the one that the manifest names, or the idle one.
+func (a *actor) idleSlot(p *pair, from source, manifest *unstructured.Unstructured) (*slot, error) {
+	to := from.To
+	if manifest != nil {
+		labels, _, _ := unstructured.NestedStringMap(manifest.Object, "spec", "template", "metadata", "labels")
+		named := labels[p.Key]
+		switch {
+		case named == p.Active.Value:
+			return nil, exit.Errorf(exit.Usage, "deployment %s in the manifest is of slot %s=%s, which has the traffic; give its pods another value", manifest.GetName(), p.Key, named)
+		case to != "" && named != "" && named != to:
+			return nil, exit.Errorf(exit.Usage, "--to %s: deployment %s in the manifest is of slot %s=%s", to, manifest.GetName(), p.Key, named)
+		case to == "":
+			to = named
+		}
+	}
+	if to == p.Active.Value {
+		return nil, exit.Errorf(exit.Usage, "--to %s: slot %s=%s has the traffic; the new version goes to another one", to, p.Key, to)
+	}
+	return p.target(to)
+}
+
+// wantedIdle makes the Deployment as it should be: the manifest's, or a clone of the active one.
+func (a *actor) wantedIdle(p *pair, target *slot, active *unstructured.Unstructured, from source, manifest *unstructured.Unstructured, idle *idlePlan) (*unstructured.Unstructured, error) {
+	if manifest != nil {
+		return fromManifest(p, target, manifest, a.client.Namespace)
+	}
+	images, err := workload.ParseImages(from.Images)
+	if err != nil {
+		return nil, exit.Errorf(exit.Usage, "%w", err)
+	}
+	name := target.name()
+	if name == "" {
+		name = workload.IdleName(p.Active.name(), p.Active.Value, target.Value)
+	}
+	wanted, notes, err := workload.Clone(active, workload.CloneOptions{Name: name, SlotKey: p.Key, From: p.Active.Value, To: target.Value, Replicas: wantReplicas(p), Images: images})
+	if err != nil {
+		return nil, exit.Errorf(exit.Usage, "%w", err)
+	}
+	idle.warnings = append(idle.warnings, notes...)
+	return wanted, nil
+}
+
+// fromManifest turns the user's Deployment into the idle one: in the slot, at the size of the serving side.
+func fromManifest(p *pair, target *slot, manifest *unstructured.Unstructured, namespace string) (*unstructured.Unstructured, error) {
+	wanted := manifest.DeepCopy()
+	switch {
+	case wanted.GetName() == p.Active.name():
+		return nil, exit.Errorf(exit.Usage, "deployment %s in the manifest has the name of the active one; the new side needs a name of its own", wanted.GetName())
+	case wanted.GetNamespace() != "" && wanted.GetNamespace() != namespace:
+		return nil, exit.Errorf(exit.Usage, "deployment %s in the manifest is of namespace %q, the Service of %q", wanted.GetName(), wanted.GetNamespace(), namespace)
+	case target.Deployment != nil && target.name() != wanted.GetName():
+		return nil, exit.Errorf(exit.Usage, "slot %s=%s has deployment %s already, the manifest has %s", p.Key, target.Value, target.name(), wanted.GetName())
+	}
+	wanted.SetNamespace(namespace)
+	fields := []struct {
+		value any
+		path  []string
+	}{
+		{int64(wantReplicas(p)), []string{"spec", "replicas"}},
+		{target.Value, []string{"spec", "template", "metadata", "labels", p.Key}},
+		{target.Value, []string{"spec", "selector", "matchLabels", p.Key}},
+	}
+	for _, field := range fields {
+		if err := unstructured.SetNestedField(wanted.Object, field.value, field.path...); err != nil {
+			return nil, exit.Errorf(exit.Usage, "deployment %s in the manifest: %w", wanted.GetName(), err)
+		}
+	}
+	labels, _, _ := unstructured.NestedStringMap(wanted.Object, "spec", "template", "metadata", "labels")
+	for key, value := range p.Primary.Spec.Selector {
+		if key != p.Key && labels[key] != value {
+			return nil, exit.Errorf(exit.Usage, "the pods of deployment %s in the manifest lack the label %s=%s that service %s selects", wanted.GetName(), key, value, p.Primary.Name)
+		}
+	}
+	return wanted, nil
+}
+
+// containerImages returns the images by container name.
+func containerImages(d *unstructured.Unstructured) map[string]string {
+	images := map[string]string{}
+	containers, _, _ := unstructured.NestedSlice(d.Object, "spec", "template", "spec", "containers")
+	for _, item := range containers {
+		container, _ := item.(map[string]any)
+		name, _ := container["name"].(string)
+		images[name], _ = container["image"].(string)
+	}
+	return images
+}
+
+// checkIdle refuses to touch an idle side that is not idle, or not ours.
+func (a *actor) checkIdle(w *world, p *pair, idle *idlePlan) error {
+	var why []string
+	for _, object := range []*appsv1.Deployment{idle.slot.Deployment, adopted(p)} {
+		if object == nil {
+			continue
+		}
+		if owner, owned := workload.GitOpsOwner(object.Labels, object.Annotations, object.ManagedFields); owned && !a.AllowGitOps {
+			why = append(why, fmt.Sprintf("deployment %s is managed by %s (%s), which would change it back; commit the change instead, or pass --allow-gitops",
+				object.Name, owner.Tool, owner.Evidence))
+		}
+	}
+	if p.Adopt {
+		why = append(why, a.gitOpsRefusal(p, move{key: p.Key, to: p.Active.Value})...)
+	}
+	return refuse("prepare "+idle.name+" refused", why)
+}
+
+// adopted returns the active Deployment when adoption is going to write it.
+func adopted(p *pair) *appsv1.Deployment {
+	if p.Adopt && p.Active.Deployment.Spec.Template.Labels[p.Key] == "" {
+		return p.Active.Deployment
+	}
+	return nil
+}
+
+func (a *actor) withAdoption(p *pair, idle *idlePlan) ([]release.Step, []string, error) {
+	steps, notes, err := a.adoptSteps(p)
+	if err != nil {
+		return nil, nil, err
+	}
+	if p.Active.Deployment.Spec.Paused && len(steps) > 0 {
+		return nil, nil, exit.Errorf(exit.Refused, "deployment %s is paused, so its pods cannot get a slot label; resume it first (kubectl rollout resume deployment %s); nothing was changed",
+			p.Active.name(), p.Active.name())
+	}
+	return steps, append(idle.notes, notes...), nil
+}
+
+// writeSteps adds the step that creates or updates the Deployment.
+func (a *actor) writeSteps(ctx context.Context, w *world, p *pair, idle *idlePlan, wanted *unstructured.Unstructured) error {
+	live, err := a.client.Dynamic.Resource(deployments).Namespace(a.client.Namespace).Get(ctx, idle.name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		idle.objects = append(idle.objects, wanted)
+		idle.steps = append(idle.steps, a.createStep("create-idle", fmt.Sprintf("with %d replicas of %s", wantReplicas(p), imageText(idle.images)), deployments, wanted))
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if idle.slot.Deployment == nil {
+		return exit.Errorf(exit.Refused, "deployment %s exists already and is not of slot %s=%s of service %s; choose another slot with --to; nothing was changed",
+			idle.name, p.Key, idle.slot.Value, p.Primary.Name)
+	}
+	hpa := w.autoscalerOf(idle.slot.Deployment)
+	fields, err := idleFields(live, wanted, hpa != nil && idle.slot.size() > 0)
+	if err != nil {
+		return err
+	}
+	merged := live.DeepCopy()
+	merged.Object["spec"] = wanted.Object["spec"]
+	idle.objects = append(idle.objects, clean(merged))
+	if hpa != nil {
+		idle.steps = append(idle.steps, a.floorStep(hpa, idle.name, wantReplicas(p)))
+	}
+	if len(fields) > 0 {
+		idle.steps = append(idle.steps, a.updateIdleStep(idle, fields, wanted, hpa != nil))
+	}
+	return nil
+}
+
+// idleFields is the write that makes the live idle Deployment's spec the wanted one. Its own selector stays, as it must,
+// and with it the labels that it selects. ownedReplicas leaves the replicas to an HPA.
+func idleFields(live, wanted *unstructured.Unstructured, ownedReplicas bool) (kube.Fields, error) {
+	before, _, err := unstructured.NestedMap(live.Object, "spec")
+	if err != nil {
+		return nil, err
+	}
+	after, _, err := unstructured.NestedMap(wanted.Object, "spec")
+	if err != nil {
+		return nil, err
+	}
+	after["selector"] = before["selector"]
+	keep, _, _ := unstructured.NestedStringMap(live.Object, "spec", "selector", "matchLabels")
+	for key, value := range keep {
+		if err := unstructured.SetNestedField(after, value, "template", "metadata", "labels", key); err != nil {
+			return nil, err
+		}
+	}
+	if ownedReplicas {
+		after["replicas"] = before["replicas"]
+	}
+	return kube.Difference(map[string]any{"spec": before}, map[string]any{"spec": after})
+}
+
+func (a *actor) updateIdleStep(idle *idlePlan, fields kube.Fields, wanted *unstructured.Unstructured, scaled bool) release.Step {
+	name := idle.name
+	return release.Step{
+		ID: "update-idle", Text: fmt.Sprintf("update deployment %s to %s", name, imageText(idle.images)),
+		Commands: []string{fields.Command("deployment/"+name, a.client.Namespace)},
+		Do: func(ctx context.Context) (string, error) {
+			return "", a.updateDeployment(ctx, name, func(now *appsv1.Deployment) (kube.Fields, error) {
+				live, err := a.client.Dynamic.Resource(deployments).Namespace(a.client.Namespace).Get(ctx, name, metav1.GetOptions{})
+				if err != nil {
+					return nil, err
+				}
+				return idleFields(live, wanted, scaled && ptr.Deref(now.Spec.Replicas, 1) > 0)
+			})
+		},
+	}
+}
+
+// createStep creates an object; one of that name that exists already is taken for its own when it was made for this
+// Service, and for somebody else's otherwise.
+func (a *actor) createStep(id, what string, kind schema.GroupVersionResource, object *unstructured.Unstructured) release.Step {
+	singular := strings.TrimSuffix(kind.Resource, "s")
+	annotations := object.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[release.AnnotationRelatedTo] = a.names[0]
+	object.SetAnnotations(annotations)
+	return release.Step{
+		ID: id, Text: fmt.Sprintf("create %s %s %s", singular, object.GetName(), what),
+		Commands: []string{fmt.Sprintf("kubectl create -n %s -f -   # %s %s, see --dry-run=client -o yaml", a.client.Namespace, singular, object.GetName())},
+		Do: func(ctx context.Context) (string, error) {
+			objects := a.client.Dynamic.Resource(kind).Namespace(a.client.Namespace)
+			_, err := objects.Create(ctx, object, kube.CreateOptions(a.dry()))
+			if !apierrors.IsAlreadyExists(err) {
+				return "", err
+			}
+			found, err := objects.Get(ctx, object.GetName(), metav1.GetOptions{})
+			if err == nil && found.GetAnnotations()[release.AnnotationRelatedTo] != a.names[0] {
+				err = exit.Errorf(exit.Conflict, "%s %s was created by somebody else in between", singular, object.GetName())
+			}
+			return "it is there already", err
+		},
+	}
+}
+
+// checkRoom refuses when the additional pods will not fit.
+func (a *actor) checkRoom(ctx context.Context, p *pair, idle *idlePlan, wanted *unstructured.Unstructured) error {
+	more := wantReplicas(p)
+	if idle.slot.Deployment != nil {
+		more -= idle.slot.Deployment.Status.Replicas
+	}
+	if len(idle.adopt) > 1 { // the held update doubles the active side first; the new side then needs what that gave back
+		more = max(more, wantReplicas(p))
+	}
+	if more <= 0 {
+		return nil
+	}
+	typed := &appsv1.Deployment{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(wanted.Object, typed); err != nil {
+		return exit.Errorf(exit.Usage, "deployment %s: %w", idle.name, err)
+	}
+	room, err := a.room(ctx, typed.Spec.Template, more)
+	if err != nil {
+		return err
+	}
+	for _, text := range room.NotChecked {
+		idle.notes = append(idle.notes, "room not checked: "+text)
+	}
+	if room.Fits {
+		return nil
+	}
+	return refuse(fmt.Sprintf("there is no room for %d more pods of %s", more, idle.name), room.Short)
+}
+
+// companions adds the new side's HPA and PDBs when the active one has them, and the preview.
+func (a *actor) companions(ctx context.Context, w *world, p *pair, idle *idlePlan, from source) error {
+	if hpa := w.autoscalerOf(p.Active.Deployment); hpa != nil && (idle.slot.Deployment == nil || w.autoscalerOf(idle.slot.Deployment) == nil) {
+		if err := a.cloneAutoscaler(ctx, p, idle, hpa); err != nil {
+			return err
+		}
+	}
+	if err := a.cloneBudgets(ctx, w, p, idle); err != nil {
+		return err
+	}
+	if from.Preview && w.service(a.client.Namespace, previewName(p.Primary)) == nil {
+		preview := forGit(previewService(p, idle.slot.Value))
+		idle.objects = append(idle.objects, preview)
+		// The preview comes first: load-balancer readiness gates only reach pods that are made after a Service selects them.
+		idle.steps = append([]release.Step{a.createStep("create-preview", fmt.Sprintf("that leads to %s=%s", p.Key, idle.slot.Value), services, preview)}, idle.steps...)
+	}
+	return nil
+}
+
+func (a *actor) cloneAutoscaler(ctx context.Context, p *pair, idle *idlePlan, hpa *autoscalingv2.HorizontalPodAutoscaler) error {
+	if keda, owned := workload.KedaOwned(hpa); owned {
+		idle.warnings = append(idle.warnings, fmt.Sprintf("deployment %s is scaled by KEDA (%s); deployment %s gets no scaler of its own and keeps its size", p.Active.name(), keda, idle.name))
+		return nil
+	}
+	raw, err := a.client.Dynamic.Resource(autoscalers).Namespace(a.client.Namespace).Get(ctx, hpa.Name, metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	clone, notes, err := workload.CloneHPA(raw, idle.name, idle.name, wantReplicas(p))
+	if err != nil {
+		return err
+	}
+	idle.warnings = append(idle.warnings, notes...)
+	own := int(ptr.Deref(hpa.Spec.MinReplicas, 1))
+	if kept, err := strconv.Atoi(hpa.Annotations[release.AnnotationFloor]); err == nil {
+		own = kept
+	}
+	clone.SetAnnotations(map[string]string{release.AnnotationFloor: strconv.Itoa(own)})
+	idle.objects = append(idle.objects, clone)
+	idle.steps = append(idle.steps, a.createStep("create-hpa", fmt.Sprintf("like %s, held at %d replicas until the switch", hpa.Name, wantReplicas(p)), autoscalers, clone))
+	return nil
+}
+
+func (a *actor) cloneBudgets(ctx context.Context, w *world, p *pair, idle *idlePlan) error {
+	labels := p.Active.Deployment.Spec.Template.Labels
+	taken := map[string]bool{}
+	for _, budget := range w.Budgets {
+		taken[budget.Name] = budget.Namespace == a.client.Namespace
+	}
+	for _, budget := range workload.Budgets(labels, w.Budgets) {
+		ours := budget.Namespace == a.client.Namespace && budget.Spec.Selector != nil && budget.Spec.Selector.MatchLabels[p.Key] == p.Active.Value
+		name := workload.IdleName(budget.Name, p.Active.Value, idle.slot.Value)
+		if !ours || taken[name] {
+			continue
+		}
+		raw, err := a.client.Dynamic.Resource(budgets).Namespace(a.client.Namespace).Get(ctx, budget.Name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		clone, notes, err := workload.ClonePDB(raw, name, p.Key, idle.slot.Value)
+		if err != nil {
+			return err
+		}
+		idle.warnings = append(idle.warnings, notes...)
+		idle.objects = append(idle.objects, clone)
+		idle.steps = append(idle.steps, a.createStep("create-pdb", "like "+budget.Name, budgets, clone))
+	}
+	return nil
+}
+
+func (a *actor) remarkIdle(w *world, p *pair, idle *idlePlan) {
+	idle.warnings = append(idle.warnings, selectorOverlap(w, p, idle.slot)...)
+	for _, service := range p.Bystanders {
+		idle.warnings = append(idle.warnings, fmt.Sprintf("service %s selects both slots (%s): the new pods get its traffic as soon as they are ready", service.Name,
+			labelText(service.Spec.Selector)))
+	}
+	for kind, reason := range w.NotChecked {
+		idle.warnings = append(idle.warnings, fmt.Sprintf("%s not checked: %s", kind, reason))
+	}
+	if idle.slot.Deployment != nil && p.Record != nil && p.Record.Phase == release.Switched && p.Record.From == idle.slot.Value {
+		idle.notes = append(idle.notes, fmt.Sprintf("slot %s=%s holds the version before this one; it is replaced, which ends the instant way back to it", p.Key, idle.slot.Value))
+	}
+}
+
+// clean drops what the server set, for Git.
+func clean(object *unstructured.Unstructured) *unstructured.Unstructured {
+	out := object.DeepCopy()
+	for _, path := range [][]string{{"status"}, {"metadata", "managedFields"}, {"metadata", "uid"}, {"metadata", "resourceVersion"},
+		{"metadata", "generation"}, {"metadata", "creationTimestamp"}} {
+		unstructured.RemoveNestedField(out.Object, path...)
+	}
+	out.SetAnnotations(withoutOurs(out.GetAnnotations()))
+	return out
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/kubectl-switchyard/switchyard/pkg/exit"
+	"github.com/kubectl-switchyard/switchyard/pkg/kube"
+	"github.com/kubectl-switchyard/switchyard/pkg/release"
+	"github.com/kubectl-switchyard/switchyard/pkg/traffic"
+)
+
+// move is a switch of some Services from one slot to another.
+type move struct {
+	services []string
+	key      string
+	from, to string
+	// deployment serves the slot to; peer the slot from.
+	deployment, peer string
+	// what says in an error what was being tried.
+	what string
+	// record is what the primary Service's journal holds once it is switched.
+	record release.Record
+	// soak makes the record one of a release that is being watched for so long.
+	soak time.Duration
+	// entry is put into the history in the same write, unless its operation is empty.
+	entry release.Entry
+}
+
+// switchStep judges the move on the live state and carries it out: the primary Service first, with the journal in the
+// same write, so that whoever comes after a crash knows that the others are to follow.
+func (a *actor) switchStep(m move) release.Step {
+	var commands []string
+	for _, name := range m.services {
+		commands = append(commands, selectSlot(m.key, m.to).Command("service/"+name, a.client.Namespace))
+	}
+	return release.Step{
+		ID: "switch", Text: fmt.Sprintf("switch service %s from %s=%s to %s", strings.Join(m.services, ", "), m.key, m.from, m.to), Commands: commands,
+		Do: func(ctx context.Context) (string, error) { return "", a.move(ctx, m) },
+	}
+}
+
+func (a *actor) move(ctx context.Context, m move) error {
+	if !a.dry() {
+		need, err := a.replicasOf(ctx, m.peer)
+		if err != nil {
+			return err
+		}
+		f, err := a.readFacts(ctx, m.services, m.key, m.to, m.deployment, need)
+		if err != nil {
+			return err
+		}
+		if err := refuse(m.what, f.refusals()); err != nil {
+			return err
+		}
+	}
+	journalled := m.record
+	journalled.SwitchedAt = ptr.To(metav1.NewTime(kube.Now()))
+	if journalled.Phase == release.Soaking {
+		journalled.PhaseSince, journalled.Until = *journalled.SwitchedAt, untilAfter(*journalled.SwitchedAt, m.soak)
+	}
+	for i, name := range m.services {
+		extra := func(*corev1.Service) kube.Fields { return nil }
+		if i == 0 {
+			extra = func(live *corev1.Service) kube.Fields {
+				annotations := map[string]string{release.AnnotationRelease: journalled.Annotation()}
+				if m.entry.Operation != "" {
+					annotations[release.AnnotationHistory] = release.AddHistory(live.Annotations, m.entry)
+				}
+				return kube.Annotate(annotations)
+			}
+		}
+		if err := a.repoint(ctx, name, m.key, m.from, m.to, extra); err != nil {
+			return err
+		}
+	}
+	a.events.Normal(ctx, "Switched", "%s switched %s from %s=%s to %s (release %s)", a.by, strings.Join(m.services, ", "), m.key, m.from, m.to, m.record.ID)
+	return nil
+}
+
+// repoint makes one Service select key=to. It must select key=from now, or to already; anything else was changed by
+// somebody else since the plan, and stops it. extra are fields of the same write.
+func (a *actor) repoint(ctx context.Context, name, key, from, to string, extra func(*corev1.Service) kube.Fields) error {
+	return a.updateService(ctx, name, func(live *corev1.Service) (kube.Fields, error) {
+		switch live.Spec.Selector[key] {
+		case to:
+			return nil, nil
+		case from:
+		default:
+			return nil, exit.Errorf(exit.Conflict, "service %s: its selector was changed by somebody else: %s is %q, where the plan has %q; nothing was written to it",
+				name, key, live.Spec.Selector[key], from)
+		}
+		fields := selectSlot(key, to)
+		if extra != nil {
+			fields = fields.Merge(extra(live))
+		}
+		return fields, nil
+	})
+}
+
+// endpointsStep waits until the EndpointSlices of the Services show the slot's pods on every port, and no others.
+func (a *actor) endpointsStep(m move) release.Step {
+	return release.Step{
+		ID: "await-endpoints", Text: fmt.Sprintf("wait until the endpoints of service %s are the pods of %s=%s, on every port", strings.Join(m.services, ", "), m.key, m.to), Waits: true,
+		Do: func(ctx context.Context) (string, error) { return a.awaitEndpoints(ctx, m) },
+	}
+}
+
+func (a *actor) awaitEndpoints(ctx context.Context, m move) (string, error) {
+	f, err := a.readFacts(ctx, m.services, m.key, m.to, m.deployment, 0)
+	if err != nil {
+		return "", err
+	}
+	slices := kube.NewStore[discoveryv1.EndpointSlice](a.client.Watching.DiscoveryV1().EndpointSlices(a.client.Namespace), metav1.ListOptions{})
+	missing := "the endpoints were not read yet"
+	err = kube.Until(ctx, func() (bool, error) {
+		missing = unconverged(f, slices.Items())
+		return missing == "", nil
+	}, slices)
+	if err != nil && ctx.Err() != nil {
+		return "", exit.Errorf(exit.CodeOf(ctx.Err()), "the services select %s=%s, but %s: %w", m.key, m.to, missing, ctx.Err())
+	}
+	return fmt.Sprintf("%d pods behind every port", len(f.Pods)), err
+}
+
+// unconverged says what the EndpointSlices lack, "" when they are as they should be.
+func unconverged(f *facts, slices []discoveryv1.EndpointSlice) string {
+	for _, service := range f.Services {
+		pods := f.matching(service)
+		endpoints := traffic.EndpointsOf(service, slices)
+		for _, port := range endpoints.Ports {
+			if in := port.Ready.CountIn(pods); in < len(pods) {
+				return fmt.Sprintf("port %s of service %s has %d of %d pods as ready endpoints", traffic.PortLabel(port.Port), service.Name, in, len(pods))
+			}
+			if others := len(port.Ready) - port.Ready.CountIn(pods); others > 0 {
+				return fmt.Sprintf("port %s of service %s still has %d other endpoints", traffic.PortLabel(port.Port), service.Name, others)
+			}
+		}
+	}
+	return ""
+}
+
+// drainDelay is how long nodes and load balancers get to follow.
+func (a *actor) drainDelay(p *pair) time.Duration {
+	const inCluster, loadBalancer = 5 * time.Second, 60 * time.Second
+	if a.DrainDelay > 0 {
+		return a.DrainDelay
+	}
+	for _, service := range p.Services {
+		if service.Spec.Type == corev1.ServiceTypeLoadBalancer {
+			return loadBalancer
+		}
+	}
+	return inCluster
+}
