@@ -15,6 +15,13 @@
 // What cannot be seen here: a lost SYN is repeated by the kernel after about a second and
 // shows as latency; a body that ends with the connection, without a length, may be cut short
 // unnoticed.
+//
+// An echo to know when reading a report: a connection attempt that a dead pod never answered
+// leaves an address translation behind, on the node, for nf_conntrack_tcp_timeout_syn_sent
+// (120 s), and a new connection from the same local port follows it to the dead pod. At some
+// hundred new connections a second the local ports come round within that time, so single
+// connect-timeouts and no-routes may follow although all endpoints are healthy again
+// (measured with kube-proxy in iptables mode). Real clients meet the same, at lower rates.
 package load
 
 import (
