@@ -5,6 +5,7 @@ package artifact
 import (
 	"crypto/sha256"
 	"embed"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -74,7 +75,7 @@ func (c Cache) produce(dir string, fill func(tmp string) error) error {
 		return err
 	}
 	if err := fill(tmp); err != nil {
-		return err
+		return errors.Join(err, os.RemoveAll(tmp))
 	}
 	return os.Rename(tmp, dir)
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,10 +30,10 @@ func Logs(ctx context.Context, component string, follow bool, streams Streams) e
 	if len(names) == 0 {
 		return ErrNotUp
 	}
-	f, err := os.Open(paths.Log(component))
-	if errors.Is(err, fs.ErrNotExist) {
+	if !slices.Contains(names, component) {
 		return fmt.Errorf("no component %q; there are %s", component, strings.Join(names, ", "))
 	}
+	f, err := os.Open(paths.Log(component))
 	if err != nil {
 		return err
 	}
@@ -61,5 +62,6 @@ func logNames(dir string) ([]string, error) {
 		}
 		return err
 	})
+	slices.Sort(names)
 	return names, err
 }

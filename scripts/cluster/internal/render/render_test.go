@@ -34,7 +34,6 @@ cgroupDriver: cgroupfs
 failCgroupV1: false
 failSwapOn: false
 enforceNodeAllocatable: []
-localStorageCapacityIsolation: false
 evictionHard: {memory.available: 1Mi, nodefs.available: 0%, imagefs.available: 0%}
 imageGCHighThresholdPercent: 100
 nodeLeaseDurationSeconds: 20
