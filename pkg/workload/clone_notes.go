@@ -9,12 +9,11 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// cloneNotes says what the caller should know of a clone: what overlaps, what both sides share, what is no longer true.
-func cloneNotes(active, clone *unstructured.Unstructured, o CloneOptions) ([]string, error) {
+// cloneNotes says what the caller should know of a clone: what both sides share, what is no longer true.
+func cloneNotes(active, clone *unstructured.Unstructured) ([]string, error) {
 	before, err := typedDeployment(active)
 	if err != nil {
 		return nil, err
@@ -23,12 +22,7 @@ func cloneNotes(active, clone *unstructured.Unstructured, o CloneOptions) ([]str
 	if err != nil {
 		return nil, err
 	}
-	notes, err := overlapNotes(active, before, after, o)
-	if err != nil {
-		return nil, err
-	}
-	notes = append(notes, staleVersionNotes(before.Spec.Template, after.Spec.Template)...)
-	return append(notes, sharedNotes(after.Spec.Template.Spec)...), nil
+	return append(staleVersionNotes(before.Spec.Template, after.Spec.Template), sharedNotes(after.Spec.Template.Spec)...), nil
 }
 
 func typedDeployment(u *unstructured.Unstructured) (*appsv1.Deployment, error) {
@@ -37,24 +31,6 @@ func typedDeployment(u *unstructured.Unstructured) (*appsv1.Deployment, error) {
 		return nil, fmt.Errorf("%s: %w", describe(u), err)
 	}
 	return &d, nil
-}
-
-// overlapNotes tells when the sides cannot be told apart by labels. Selectors are immutable, so the active side's
-// stays as it is.
-func overlapNotes(active *unstructured.Unstructured, before, after *appsv1.Deployment, o CloneOptions) ([]string, error) {
-	var notes []string
-	if before.Spec.Template.Labels[o.SlotKey] == "" {
-		notes = append(notes, fmt.Sprintf("the pods of %s carry no label %s=%s: a Service cannot select this side alone", describe(active), o.SlotKey, o.From))
-	}
-	selector, err := parseSelector(asMap(asMap(active.Object["spec"])["selector"]))
-	if err != nil {
-		return nil, fmt.Errorf("%s: spec.selector: %w", describe(active), err)
-	}
-	if selector.Matches(labels.Set(after.Spec.Template.Labels)) {
-		notes = append(notes, fmt.Sprintf("the selector of %s (%s) also matches the new pods: its HorizontalPodAutoscaler and PodDisruptionBudgets count both sides, and autoscalers on both sides would disable each other",
-			describe(active), selector))
-	}
-	return notes, nil
 }
 
 // staleVersionNotes finds labels and variables that were copied and name the version of a replaced image.

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -18,6 +20,7 @@ import (
 	"github.com/kubectl-switchyard/switchyard/pkg/exit"
 	"github.com/kubectl-switchyard/switchyard/pkg/kube"
 	"github.com/kubectl-switchyard/switchyard/pkg/release"
+	"github.com/kubectl-switchyard/switchyard/pkg/traffic"
 	"github.com/kubectl-switchyard/switchyard/pkg/workload"
 )
 
@@ -51,6 +54,10 @@ func (a *actor) planIdle(ctx context.Context, w *world, p *pair, from source, ma
 	}
 	active, err := a.client.Dynamic.Resource(deployments).Namespace(a.client.Namespace).Get(ctx, p.Active.name(), metav1.GetOptions{})
 	if err != nil {
+		return nil, err
+	}
+	// The clone is made from the active side as adoption will leave it.
+	if err := unstructured.SetNestedField(active.Object, p.Active.Value, "spec", "template", "metadata", "labels", p.Key); err != nil {
 		return nil, err
 	}
 	idle := &idlePlan{slot: target}
@@ -227,13 +234,60 @@ func (a *actor) writeSteps(ctx context.Context, w *world, p *pair, idle *idlePla
 	merged := live.DeepCopy()
 	merged.Object["spec"] = wanted.Object["spec"]
 	idle.objects = append(idle.objects, clean(merged))
+	_, retemplated := specOf(fields)["template"]
+	if retemplated && idle.slot.Deployment.Status.Replicas > 0 && unselected(w, idle.slot.Deployment) {
+		idle.steps = append(idle.steps, a.clearStep(p, idle.name))
+	}
 	if hpa != nil {
-		idle.steps = append(idle.steps, a.floorStep(hpa, idle.name, wantReplicas(p)))
+		idle.steps = append(idle.steps, a.floorStep(hpa, idle.name, p.Active.name(), wantReplicas(p)))
 	}
 	if len(fields) > 0 {
-		idle.steps = append(idle.steps, a.updateIdleStep(idle, fields, wanted, hpa != nil))
+		idle.steps = append(idle.steps, a.updateIdleStep(p, idle, retemplated, wanted, hpa != nil))
 	}
 	return nil
+}
+
+func specOf(fields kube.Fields) map[string]any {
+	spec, _ := fields["spec"].(map[string]any)
+	return spec
+}
+
+// unselected tells whether no Service but a preview leads to the Deployment's pods.
+func unselected(w *world, d *appsv1.Deployment) bool {
+	for i := range w.Services {
+		service := &w.Services[i]
+		if service.Namespace == d.Namespace && !isPreview(service) && traffic.Selects(service.Spec.Selector, d.Spec.Template.Labels) {
+			return false
+		}
+	}
+	return true
+}
+
+// clearStep ends the idle side's old pods before it gets a new template, so that the new ones come up all at once and
+// not by a rolling update, which would take a pod's start-up time for every quarter of them.
+func (a *actor) clearStep(p *pair, name string) release.Step {
+	return release.Step{
+		ID: "clear-idle", Text: fmt.Sprintf("end the old pods of deployment %s, which has no traffic", name), Commands: []string{scaleCommand(a.client.Namespace, name, 0)},
+		Do: func(ctx context.Context) (string, error) {
+			if !a.dry() {
+				if _, err := a.drain(ctx, name, nil, a.restOfDelay(p)); err != nil {
+					return "", err
+				}
+			}
+			return "", a.shrink(ctx, name, nil)
+		},
+	}
+}
+
+// restOfDelay is the drain delay, unless the traffic left the idle side so long ago that a difference between two clocks
+// does not matter any more.
+func (a *actor) restOfDelay(p *pair) time.Duration {
+	const clocks = time.Minute
+	moved := movedAt(p)
+	if moved == nil || time.Since(moved.Time) > a.drainDelay(p)+clocks {
+		return 0
+	}
+	return a.drainDelay(p)
 }
 
 // idleFields is the write that makes the live idle Deployment's spec the wanted one. Its own selector stays, as it must,
@@ -260,21 +314,26 @@ func idleFields(live, wanted *unstructured.Unstructured, ownedReplicas bool) (ku
 	return kube.Difference(map[string]any{"spec": before}, map[string]any{"spec": after})
 }
 
-func (a *actor) updateIdleStep(idle *idlePlan, fields kube.Fields, wanted *unstructured.Unstructured, scaled bool) release.Step {
+// updateIdleStep writes what differs. Its commands name the images and the size only: a template may hold values that
+// nobody wants on a screen.
+func (a *actor) updateIdleStep(p *pair, idle *idlePlan, retemplated bool, wanted *unstructured.Unstructured, scaled bool) release.Step {
 	name := idle.name
-	return release.Step{
-		ID: "update-idle", Text: fmt.Sprintf("update deployment %s to %s", name, imageText(idle.images)),
-		Commands: []string{fields.Command("deployment/"+name, a.client.Namespace)},
-		Do: func(ctx context.Context) (string, error) {
-			return "", a.updateDeployment(ctx, name, func(now *appsv1.Deployment) (kube.Fields, error) {
-				live, err := a.client.Dynamic.Resource(deployments).Namespace(a.client.Namespace).Get(ctx, name, metav1.GetOptions{})
-				if err != nil {
-					return nil, err
-				}
-				return idleFields(live, wanted, scaled && ptr.Deref(now.Spec.Replicas, 1) > 0)
-			})
-		},
+	step := release.Step{ID: "update-idle", Text: fmt.Sprintf("scale deployment %s to %d", name, wantReplicas(p))}
+	if retemplated {
+		step.Text = fmt.Sprintf("update deployment %s to %d replicas of %s, with everything else as planned", name, wantReplicas(p), imageText(idle.images))
+		step.Commands = append(step.Commands, fmt.Sprintf("kubectl set image deployment/%s -n %s %s", name, a.client.Namespace, strings.ReplaceAll(imageText(idle.images), ",", " ")))
 	}
+	step.Commands = append(step.Commands, scaleCommand(a.client.Namespace, name, wantReplicas(p)))
+	step.Do = func(ctx context.Context) (string, error) {
+		return "", a.updateDeployment(ctx, name, func(now *appsv1.Deployment) (kube.Fields, error) {
+			live, err := a.client.Dynamic.Resource(deployments).Namespace(a.client.Namespace).Get(ctx, name, metav1.GetOptions{})
+			if err != nil {
+				return nil, err
+			}
+			return idleFields(live, wanted, scaled && ptr.Deref(now.Spec.Replicas, 1) > 0)
+		})
+	}
+	return step
 }
 
 // createStep creates an object; one of that name that exists already is taken for its own when it was made for this
@@ -394,6 +453,9 @@ func (a *actor) cloneBudgets(ctx context.Context, w *world, p *pair, idle *idleP
 			return err
 		}
 		clone, notes, err := workload.ClonePDB(raw, name, p.Key, idle.slot.Value)
+		if errors.Is(err, workload.ErrAlreadyCovered) {
+			continue
+		}
 		if err != nil {
 			return err
 		}

@@ -101,8 +101,8 @@ func (a *actor) planPrepare(ctx context.Context, from source, manifest *unstruct
 	record := a.newRecord(p, "prepare", idle)
 	op := &operation{objects: idle.objects, result: result{Operation: "prepare", Result: resultDone, Namespace: a.client.Namespace, Services: p.serviceNames(),
 		SlotKey: p.Key, From: p.Active.Value, To: idle.slot.Value, Active: p.Active.Value, Release: record.ID,
-		text: fmt.Sprintf("deployment.apps/%s prepared in slot %s=%s; service %s still selects %s", idle.name, p.Key, idle.slot.Value, p.Primary.Name, p.Active.Value)}}
-	op.plan.Title = fmt.Sprintf("prepare slot %s=%s of service %s in namespace %s with %s:", p.Key, idle.slot.Value, p.Primary.Name, a.client.Namespace, imageText(idle.images))
+		text: fmt.Sprintf("deployment.apps/%s prepared in slot %s; service %s still selects %s", idle.name, idle.slot.Value, p.Primary.Name, p.Active.Value)}}
+	op.plan.Title = fmt.Sprintf("prepare slot %s of service %s in namespace %s with %s:", idle.slot.Value, p.Primary.Name, a.client.Namespace, imageText(idle.images))
 	op.plan.Steps = append(a.bringUp(p, idle, record), release.Step{
 		ID: "journal-prepared", Text: "note in the journal that the new side is up",
 		Do: func(ctx context.Context) (string, error) {

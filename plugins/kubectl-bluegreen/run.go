@@ -219,8 +219,8 @@ func (r *runner) planFresh(ctx context.Context, w *world, p *pair) (*operation, 
 	m := r.moveFor(p, idle, record)
 	op := r.operation(p, m)
 	op.objects = append(idle.objects, r.servicesForGit(p, m)...)
-	op.plan.Title = fmt.Sprintf("release %s to service %s in namespace %s, in slot %s=%s beside deployment %s:", imageText(idle.images), p.Primary.Name, r.client.Namespace, p.Key,
-		idle.slot.Value, p.Active.name())
+	op.plan.Title = fmt.Sprintf("release %s to service %s in namespace %s, in slot %s beside %s (deployment %s):", imageText(idle.images), p.Primary.Name, r.client.Namespace,
+		idle.slot.Value, p.Active.Value, p.Active.name())
 	op.plan.Steps = r.bringUp(p, idle, record)
 	if r.options.Gate == gateManual && !r.approve {
 		op.plan.Steps = append(op.plan.Steps, r.gateStep(p, record))

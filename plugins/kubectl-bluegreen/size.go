@@ -110,14 +110,15 @@ func (a *actor) growStep(name, peer string, replicas int32, hpa *autoscalingv2.H
 }
 
 // floorStep keeps the HPA of a side without traffic from shrinking it: that side must stay at full size, to be switched
-// to. The HPA's own minReplicas is kept in an annotation.
-func (a *actor) floorStep(hpa *autoscalingv2.HorizontalPodAutoscaler, deployment string, replicas int32) release.Step {
+// to. The size is that of the Deployment like, as it is when the step runs. The HPA's own minReplicas is kept in an
+// annotation.
+func (a *actor) floorStep(hpa *autoscalingv2.HorizontalPodAutoscaler, deployment, like string, replicas int32) release.Step {
 	fields := kube.Fields{"spec": map[string]any{"minReplicas": replicas}}
 	return release.Step{
 		ID: "hold-size", Text: fmt.Sprintf("hold deployment %s at %d replicas while it has no traffic: raise the minimum of its HPA %s", deployment, replicas, hpa.Name),
 		Commands: []string{fields.Command("hpa/"+hpa.Name, a.client.Namespace)},
 		Do: func(ctx context.Context) (string, error) {
-			now, err := a.replicasOf(ctx, deployment)
+			now, err := a.replicasOf(ctx, like)
 			if err != nil {
 				return "", err
 			}

@@ -147,7 +147,7 @@ func (a *actor) moveSteps(w *world, p *pair, m move, target *slot) []release.Ste
 	var steps []release.Step
 	if old := p.slot(m.from); old != nil && old.Deployment != nil {
 		if hpa := w.autoscalerOf(old.Deployment); hpa != nil && old.size() > 0 {
-			steps = append(steps, a.floorStep(hpa, old.name(), old.size()))
+			steps = append(steps, a.floorStep(hpa, old.name(), old.name(), old.size()))
 		}
 	}
 	steps = append(steps, a.switchStep(m), a.endpointsStep(m))
