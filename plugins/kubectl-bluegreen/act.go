@@ -51,6 +51,8 @@ type actor struct {
 	// names are the Services that were named.
 	names []string
 	by    string
+	// toldUnread are the kinds of which the user was told that they were not checked.
+	toldUnread []string
 }
 
 // operation is what a verb worked out: its plan, and what is known in advance of its result.
@@ -202,15 +204,6 @@ func (a *actor) printPlan(printer *output.Printer, op *operation) error {
 		return printObjects(a.env.Out, printer.Format(), op.objects)
 	}
 	return printer.Printf("%s%s\n", output.Text(op.plan.Text()), a.DryRun.Suffix()[1:])
-}
-
-// patient returns a context for the steps that must not be cut off once traffic has moved: it ends on an interrupt,
-// but has a deadline of its own.
-func (a *actor) patient(ctx context.Context) (context.Context, context.CancelFunc) {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return context.WithTimeout(context.WithoutCancel(ctx), a.Timeout)
-	}
-	return context.WithCancel(ctx)
 }
 
 // progress writes a line only when stderr is there for people who wait.

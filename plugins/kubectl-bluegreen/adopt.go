@@ -140,15 +140,19 @@ func (a *actor) heldUpStep(p *pair) release.Step {
 		ID: "await-labelled", Text: fmt.Sprintf("wait until the labelled pods of deployment %s are ready at full size", name), Waits: true,
 		Do: func(ctx context.Context) (string, error) {
 			detail := ""
-			wait := release.WaitFor{Client: a.client, Namespace: a.client.Namespace, Deployment: name, Progress: a.progress,
+			// The Deployment's own counts are of no use here: its new pods never count as available while it is held.
+			wait := release.WaitFor{Client: a.client, Namespace: a.client.Namespace, Deployment: name, Progress: func(string) {},
 				Done: func(seen release.Awaited) (bool, error) {
 					before, err := readHeld(seen.Deployment)
 					if err != nil || before == nil {
 						return err == nil, err
 					}
-					ready := countAvailable(seen.Pods, before.MinReadySeconds)
-					detail = fmt.Sprintf("%d labelled pods are ready", ready)
-					return ready >= int(ptr.Deref(seen.Deployment.Spec.Replicas, 1)), nil
+					ready, want := countAvailable(seen.Pods, before.MinReadySeconds), int(ptr.Deref(seen.Deployment.Spec.Replicas, 1))
+					if now := fmt.Sprintf("%d of %d labelled pods are ready", ready, want); now != detail {
+						detail = now
+						a.progress(detail)
+					}
+					return ready >= want, nil
 				}}
 			return detail, wait.Wait(ctx)
 		},

@@ -284,6 +284,8 @@ func (a *actor) unreferenced(ctx context.Context, deployment string, ignored []s
 	if err := group.Wait(); err != nil {
 		return err
 	}
+	a.tellUnread("ingresses", unread[0])
+	a.tellUnread("httproutes", unread[1])
 	var leading []string
 	for _, referrer := range traffic.Referrers(d.Spec.Template.Labels, all, ingresses, routes) {
 		service := (&world{Services: all}).service(namespace, referrer.Service)
@@ -296,6 +298,15 @@ func (a *actor) unreferenced(ctx context.Context, deployment string, ignored []s
 			deployment, strings.Join(leading, ", "))
 	}
 	return nil
+}
+
+// tellUnread says once that something was not looked at. A kind that the cluster does not have leads nowhere.
+func (a *actor) tellUnread(kind, reason string) {
+	if reason == "" || reason == kube.NotServed || slices.Contains(a.toldUnread, kind) {
+		return
+	}
+	a.toldUnread = append(a.toldUnread, kind)
+	a.messages.Warnf("%s not checked: %s", kind, reason)
 }
 
 // routes reads the namespace's HTTPRoutes; the kind is not part of every cluster.

@@ -64,7 +64,7 @@ func (a *actor) move(ctx context.Context, m move) error {
 	journalled := m.record
 	journalled.SwitchedAt = ptr.To(metav1.NewTime(kube.Now()))
 	if journalled.Phase == release.Soaking {
-		journalled.PhaseSince, journalled.Until = *journalled.SwitchedAt, untilAfter(*journalled.SwitchedAt, m.soak)
+		journalled.PhaseSince, journalled.Until = *journalled.SwitchedAt, soakEnd(m.soak)
 	}
 	for i, name := range m.services {
 		extra := func(*corev1.Service) kube.Fields { return nil }

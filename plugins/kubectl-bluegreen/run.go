@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/ptr"
 
 	"github.com/kubectl-switchyard/switchyard/pkg/cli"
 	"github.com/kubectl-switchyard/switchyard/pkg/exit"
@@ -431,7 +432,7 @@ func (r *runner) settle(ctx context.Context, m move) error {
 	}
 	kept := record.In(release.Switched, kube.Now())
 	if !r.keep.Forever && kept.SwitchedAt != nil {
-		kept.Until = untilAfter(*kept.SwitchedAt, r.keep.For)
+		kept.Until = ptr.To(metav1.NewTime(kept.SwitchedAt.Add(r.keep.For)))
 	}
 	r.events.Normal(ctx, "Released", "release %s of %s is done: %s=%s has the traffic", record.ID, record.By, m.key, m.to)
 	return r.conclude(ctx, entryOf(record, "run", resultDone, ""), &kept)
@@ -462,13 +463,10 @@ func (r *runner) runFailed(p *pair, m move) func(context.Context, error) error {
 const lastWords = time.Minute
 
 func (r *runner) liveRecordPatiently(ctx context.Context) (*release.Record, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), evidenceTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookBack)
 	defer cancel()
 	return r.liveRecord(ctx)
 }
-
-// evidenceTime bounds the look at the journal after a failure.
-const evidenceTime = 5 * time.Second
 
 // soakFailed moves the traffic back, or holds.
 func (r *runner) soakFailed(ctx context.Context, p *pair, m move, failure *soakError) error {

@@ -207,7 +207,7 @@ func verdict(probe *load.Meter, options runOptions) (string, error) {
 	return fmt.Sprintf("no container ended or lost its readiness; %d of %d requests to %s succeeded", report.Answered, report.Sent, options.CheckURL), nil
 }
 
-// untilAfter is when a soak that begins now ends.
-func untilAfter(now metav1.Time, soak time.Duration) *metav1.Time {
-	return ptr.To(metav1.NewTime(now.Add(soak)))
+// soakEnd is when a soak that begins now ends, in whole seconds and never early.
+func soakEnd(soak time.Duration) *metav1.Time {
+	return ptr.To(metav1.NewTime(time.Now().UTC().Add(soak + time.Second - 1).Truncate(time.Second)))
 }

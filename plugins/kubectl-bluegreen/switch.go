@@ -117,8 +117,25 @@ func (a *actor) planMove(ctx context.Context, w *world, p *pair, verb string, ta
 		a.client.Namespace, p.Active.Value, p.Active.name(), target.Value, target.name())
 	op.plan.Steps = append(steps, a.moveSteps(w, p, m, target)...)
 	op.plan.Notes, op.plan.Warnings = a.remarks(w, p, target)
+	op.failed = a.moveFailed(m)
 	return op, nil
 }
+
+// moveFailed adds to an error on which side the traffic is now.
+func (a *actor) moveFailed(m move) func(context.Context, error) error {
+	return func(ctx context.Context, err error) error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookBack)
+		defer cancel()
+		live, readErr := a.client.Typed.CoreV1().Services(a.client.Namespace).Get(ctx, m.services[0], metav1.GetOptions{})
+		if readErr != nil {
+			return exit.Errorf(exit.CodeOf(err), "%w\non which side the traffic of service %s is could not be read: %w", err, m.services[0], readErr)
+		}
+		return exit.Errorf(exit.CodeOf(err), "%w\nthe traffic of service %s is on %s=%s", err, m.services[0], m.key, live.Spec.Selector[m.key])
+	}
+}
+
+// lookBack bounds the look at the Service after a failure.
+const lookBack = 5 * time.Second
 
 // moveTo is the move of all the pair's Services to the slot.
 func (a *actor) moveTo(p *pair, verb string, target *slot) move {
