@@ -79,7 +79,9 @@ func EndpointsOf(service *corev1.Service, slices []discoveryv1.EndpointSlice) En
 }
 
 // ServiceOf returns the name of the Service that a slice belongs to, "" for none.
-func ServiceOf(slice *discoveryv1.EndpointSlice) string { return slice.Labels[discoveryv1.LabelServiceName] }
+func ServiceOf(slice *discoveryv1.EndpointSlice) string {
+	return slice.Labels[discoveryv1.LabelServiceName]
+}
 
 func (e *Endpoints) add(slice *discoveryv1.EndpointSlice) {
 	for _, endpoint := range slice.Endpoints {

@@ -41,7 +41,7 @@ func (a *actor) planAbort(ctx context.Context, end ending) (*operation, error) {
 		return nil, err
 	}
 	r := p.Record
-	if before == nil && !underway(r) && (r == nil || r.Phase != release.Failed) {
+	if before == nil && !underway(r) && (r == nil || r.Phase != release.Failed && r.Operation != "abort") {
 		return a.unchanged(p, "abort", fmt.Sprintf("service %s: no release is in progress; it is on %s=%s (deployment %s)", p.Primary.Name, p.Key, p.Active.Value, p.Active.name())), nil
 	}
 	op := &operation{result: result{Operation: "abort", Result: resultAborted, Namespace: a.client.Namespace, Services: p.serviceNames(), SlotKey: p.Key, Active: p.Active.Value}}
@@ -66,9 +66,11 @@ func (a *actor) planAbort(ctx context.Context, end ending) (*operation, error) {
 // abortSteps adds the steps that end the release p.Record to op, and returns the slot that keeps the traffic.
 func (a *actor) abortSteps(ctx context.Context, w *world, p *pair, end ending, op *operation) (*slot, error) {
 	from, to := p.slot(p.Record.From), p.slot(p.Record.To)
-	moved := p.Record.Phase == release.Soaking || !p.settled(p.Record.From)
-	if moved && from != nil && p.Record.Phase != release.Failed {
-		back, err := a.planMove(ctx, w, p, "rollback", from, true)
+	if p.Record.Operation == "abort" { // cut off after its traffic went back: the record is that of the way back
+		from, to = to, from
+	}
+	if from != nil && p.Record.Phase != release.Failed && !p.Adopt && !p.settled(from.Value) {
+		back, err := a.planMove(ctx, w, p, "abort", from, true)
 		if err != nil {
 			return nil, err
 		}
@@ -92,17 +94,17 @@ func (a *actor) abortSteps(ctx context.Context, w *world, p *pair, end ending, o
 // unholdSteps end a held rolling update: undone while the Services do not depend on the label, otherwise completed.
 func (a *actor) unholdSteps(p *pair) []release.Step {
 	name := p.Active.name()
-	undo := p.Adopt
+	undo := !p.anySelects(p.Active.Value)
 	text := fmt.Sprintf("put the rollout settings of deployment %s back", name)
 	if undo {
 		text += ", and take the slot label from its pods again"
 	}
 	step := release.Step{
 		ID: "restore", Text: text,
-		Do: func(ctx context.Context) (string, error) { return "", a.restore(ctx, name, undo) },
+		Do: func(ctx context.Context) (string, error) { return "", a.restore(ctx, name) },
 	}
 	if undo {
 		return []release.Step{step}
 	}
-	return []release.Step{a.heldUpStep(p), a.drainOlderStep(p), step}
+	return []release.Step{a.heldUpStep(p), a.adoptServicesStep(p), a.drainOlderStep(p), step}
 }

@@ -48,9 +48,13 @@ type actor struct {
 	messages *output.Messages
 	events   *release.Events
 	engine   *release.Engine
-	// names are the Services that were named.
-	names []string
-	by    string
+	// names are the Services that were named; primary is the one that carries the journal, and lockName the one that the
+	// lock is named after, once they were read.
+	names             []string
+	primary, lockName string
+	by                string
+	// judged are the facts that the last switch was judged by.
+	judged *facts
 	// toldUnread are the kinds of which the user was told that they were not checked.
 	toldUnread []string
 }
@@ -85,7 +89,7 @@ func newActor(ctx context.Context, env *cli.Env, flags actFlags, args []string) 
 		return nil, needService(ctx, client)
 	}
 	messages := env.Messages()
-	a := &actor{actFlags: flags, env: env, client: client, messages: messages, names: names, by: release.Operator()}
+	a := &actor{actFlags: flags, env: env, client: client, messages: messages, names: names, primary: names[0], by: release.Operator()}
 	a.engine = &release.Engine{Messages: messages, SkipWaits: flags.DryRun.Active(), Suffix: flags.DryRun.Suffix()}
 	a.events = &release.Events{
 		Client: client.Typed, Component: "kubectl-bluegreen", DryRun: flags.DryRun.Active(), Say: messages.Notef,
@@ -143,7 +147,7 @@ func (a *actor) confirm(ctx context.Context, verb string) error {
 	if a.Yes || a.DryRun.Active() {
 		return nil
 	}
-	yes, err := cli.Confirm(ctx, a.env, fmt.Sprintf("%s service %s in namespace %s?", verb, a.names[0], a.client.Namespace))
+	yes, err := cli.Confirm(ctx, a.env, fmt.Sprintf("%s service %s in namespace %s?", verb, a.primary, a.client.Namespace))
 	if err == nil && !yes {
 		err = exit.Errorf(exit.Usage, "not confirmed; nothing was changed")
 	}
@@ -152,7 +156,7 @@ func (a *actor) confirm(ctx context.Context, verb string) error {
 
 func (a *actor) lock(ctx context.Context, verb string) (func(), error) {
 	lock, err := release.Acquire(ctx, a.client.Typed, release.LockRequest{
-		Namespace: a.client.Namespace, Target: "service/" + a.names[0], Holder: a.by, Operation: verb + " " + a.names[0],
+		Namespace: a.client.Namespace, Target: "service/" + a.lockName, Holder: a.by, Operation: verb + " " + a.primary,
 		Force: a.TakeLock, Say: a.messages.Infof,
 	})
 	if err != nil {

@@ -4,16 +4,19 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/kubectl-switchyard/switchyard/pkg/exit"
 	"github.com/kubectl-switchyard/switchyard/pkg/kube"
 	"github.com/kubectl-switchyard/switchyard/pkg/release"
+	"github.com/kubectl-switchyard/switchyard/pkg/traffic"
 	"github.com/kubectl-switchyard/switchyard/pkg/workload"
 )
 
@@ -98,7 +101,8 @@ func (a *actor) adoptSteps(p *pair) ([]release.Step, []string, error) {
 	var steps []release.Step
 	var notes []string
 	label := p.Key + "=" + p.Active.Value
-	if d.Spec.Template.Labels[p.Key] == "" || before != nil {
+	replaced := d.Spec.Template.Labels[p.Key] == "" || before != nil
+	if replaced {
 		steps = append(steps, a.holdStep(p), a.heldUpStep(p))
 		notes = append(notes, fmt.Sprintf("the pods of deployment %s carry no label %q yet: they are replaced by a rolling update that keeps every old pod "+
 			"until the new ones are ready and the Service has left the old ones, so no request is lost; it needs room for twice the size", d.Name, p.Key))
@@ -107,7 +111,7 @@ func (a *actor) adoptSteps(p *pair) ([]release.Step, []string, error) {
 			p.Primary.Name, label))
 	}
 	steps = append(steps, a.adoptServicesStep(p))
-	if d.Spec.Template.Labels[p.Key] == "" || before != nil {
+	if replaced {
 		steps = append(steps, a.drainOlderStep(p), a.restoreStep(p), a.waitFullStep("await-adopted", d.Name, 0, nil))
 	}
 	return steps, notes, nil
@@ -179,23 +183,16 @@ func (a *actor) adoptServicesStep(p *pair) release.Step {
 	return release.Step{
 		ID: "adopt-services", Text: fmt.Sprintf("let service %s select %s=%s too", strings.Join(names, ", "), key, value), Commands: commands,
 		Do: func(ctx context.Context) (string, error) {
-			if !a.dry() {
+			judge := func(ctx context.Context) (*facts, error) {
 				f, err := a.readFacts(ctx, names, key, value, deployment, 0)
-				if err != nil {
-					return "", err
+				if err != nil || a.dry() {
+					return f, err
 				}
 				// While the update is held the Deployment is in the middle of its rollout by intent.
 				why := append(append(f.tooSmall(), f.foreign()...), missingPorts(f)...)
-				if err := refuse("the Service would lose endpoints", why); err != nil {
-					return "", err
-				}
+				return f, refuse("the Service would lose endpoints", why)
 			}
-			for _, name := range names {
-				if err := a.repoint(ctx, name, key, "", value, nil); err != nil {
-					return "", err
-				}
-			}
-			return "", nil
+			return "", a.repoint(ctx, key, "", value, judge, func(*corev1.Service) kube.Fields { return nil })
 		},
 	}
 }
@@ -220,17 +217,27 @@ func (a *actor) restoreStep(p *pair) release.Step {
 	return release.Step{
 		ID: "restore", Text: fmt.Sprintf("put the rollout settings of deployment %s back, which ends the unlabelled pods", name),
 		Commands: []string{fmt.Sprintf("kubectl edit deployment %s -n %s   # strategy, minReadySeconds, progressDeadlineSeconds as they were", name, a.client.Namespace)},
-		Do:       func(ctx context.Context) (string, error) { return "", a.restore(ctx, name, false) },
+		Do:       func(ctx context.Context) (string, error) { return "", a.restore(ctx, name) },
 	}
 }
 
-// restore ends a held rolling update; without one it does nothing.
-func (a *actor) restore(ctx context.Context, name string, undo bool) error {
+// restore ends a held rolling update; without one it does nothing. While no Service depends on the label, the update is
+// undone; as soon as one does, the labelled pods are the ones to keep.
+func (a *actor) restore(ctx context.Context, name string) error {
 	return a.updateDeployment(ctx, name, func(live *appsv1.Deployment) (kube.Fields, error) {
 		before, err := readHeld(live)
 		if err != nil || before == nil {
 			return nil, err
 		}
-		return restoreFields(before, undo), nil
+		depended, err := a.anyServiceSelects(ctx, before.Key, live.Spec.Template.Labels)
+		return restoreFields(before, !depended), err
 	})
+}
+
+// anyServiceSelects tells whether a Service selects pods with the labels by the key.
+func (a *actor) anyServiceSelects(ctx context.Context, key string, labels map[string]string) (bool, error) {
+	all, err := kube.List[corev1.Service](ctx, metav1.ListOptions{}, a.client.Typed.CoreV1().Services(a.client.Namespace).List)
+	return slices.ContainsFunc(all, func(service corev1.Service) bool {
+		return service.Spec.Selector[key] != "" && traffic.Selects(service.Spec.Selector, labels)
+	}), err
 }

@@ -117,7 +117,11 @@ func (a *actor) finishSteps(w *world, p *pair, end ending, slots []*slot) ([]rel
 	}
 	kept := false
 	for _, s := range slots {
-		if s.Deployment == nil || s.size() == 0 && s.Deployment.Status.Replicas == 0 && !end.Delete {
+		if s.Deployment == nil {
+			continue
+		}
+		if s.size() == 0 && s.Deployment.Status.Replicas == 0 && !end.Delete {
+			steps = append(steps, a.unheldSteps(w, s)...)
 			continue
 		}
 		if owner, owned := workload.GitOpsOwner(s.Deployment.Labels, s.Deployment.Annotations, s.Deployment.ManagedFields); owned && !a.AllowGitOps {
@@ -158,11 +162,15 @@ func (a *actor) shrinkSteps(w *world, p *pair, s *slot, end ending) []release.St
 		ID: "shrink", Text: fmt.Sprintf("scale deployment %s to 0", name), Commands: []string{scaleCommand(a.client.Namespace, name, 0)},
 		Do: func(ctx context.Context) (string, error) { return "", a.shrink(ctx, name, end.Ignore) },
 	}
-	steps = append(steps, shrink)
+	return append(append(steps, shrink), a.unheldSteps(w, s)...)
+}
+
+// unheldSteps give the HPA of a slot its own minimum back, when that is held.
+func (a *actor) unheldSteps(w *world, s *slot) []release.Step {
 	if hpa := w.autoscalerOf(s.Deployment); hpa != nil && hpa.Annotations[release.AnnotationFloor] != "" {
-		steps = append(steps, a.unfloorStep(hpa.Name, name))
+		return []release.Step{a.unfloorStep(hpa.Name, s.name())}
 	}
-	return steps
+	return nil
 }
 
 func (a *actor) drain(ctx context.Context, deployment string, ignored []string, delay time.Duration) (string, error) {

@@ -176,6 +176,9 @@ func containerImages(d *unstructured.Unstructured) map[string]string {
 // checkIdle refuses to touch an idle side that is not idle, or not ours.
 func (a *actor) checkIdle(w *world, p *pair, idle *idlePlan) error {
 	var why []string
+	if !p.Adopt && !p.settled(p.Active.Value) && (p.Record == nil || p.Record.To != p.Active.Value) {
+		why = append(why, fmt.Sprintf("the services are on different slots (%s); let them agree first, with switch --to", slotsOfServices(p)))
+	}
 	for _, object := range []*appsv1.Deployment{idle.slot.Deployment, adopted(p)} {
 		if object == nil {
 			continue
@@ -235,7 +238,7 @@ func (a *actor) writeSteps(ctx context.Context, w *world, p *pair, idle *idlePla
 	merged.Object["spec"] = wanted.Object["spec"]
 	idle.objects = append(idle.objects, clean(merged))
 	_, retemplated := specOf(fields)["template"]
-	if retemplated && idle.slot.Deployment.Status.Replicas > 0 && unselected(w, idle.slot.Deployment) {
+	if retemplated && idle.slot.Deployment.Status.Replicas > 0 && (unselected(w, idle.slot.Deployment) || len(a.settleSteps(p)) > 0) {
 		idle.steps = append(idle.steps, a.clearStep(p, idle.name))
 	}
 	if hpa != nil {
@@ -344,7 +347,7 @@ func (a *actor) createStep(id, what string, kind schema.GroupVersionResource, ob
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
-	annotations[release.AnnotationRelatedTo] = a.names[0]
+	annotations[release.AnnotationRelatedTo] = a.primary
 	object.SetAnnotations(annotations)
 	return release.Step{
 		ID: id, Text: fmt.Sprintf("create %s %s %s", singular, object.GetName(), what),
@@ -356,7 +359,7 @@ func (a *actor) createStep(id, what string, kind schema.GroupVersionResource, ob
 				return "", err
 			}
 			found, err := objects.Get(ctx, object.GetName(), metav1.GetOptions{})
-			if err == nil && found.GetAnnotations()[release.AnnotationRelatedTo] != a.names[0] {
+			if err == nil && found.GetAnnotations()[release.AnnotationRelatedTo] != a.primary {
 				err = exit.Errorf(exit.Conflict, "%s %s was created by somebody else in between", singular, object.GetName())
 			}
 			return "it is there already", err

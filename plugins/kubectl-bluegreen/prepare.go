@@ -123,7 +123,7 @@ func (a *actor) prepareFailed(p *pair, record release.Record) func(context.Conte
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()
-		if undo := a.restore(ctx, p.Active.name(), true); undo != nil {
+		if undo := a.restore(ctx, p.Active.name()); undo != nil {
 			a.messages.Warnf("deployment %s: its rollout settings were not put back: %v", p.Active.name(), undo)
 		}
 		failed := record.In(release.Failed, kube.Now())
@@ -157,13 +157,23 @@ func (a *actor) newRecord(p *pair, verb string, idle *idlePlan) release.Record {
 
 // bringUp returns the steps that bring the new side up.
 func (a *actor) bringUp(p *pair, idle *idlePlan, record release.Record) []release.Step {
-	steps := append([]release.Step{}, idle.adopt...)
-	steps = append(steps, release.Step{
+	// The journal comes first: from it a later call knows which Services belong together, adopted or not.
+	steps := append(a.settleSteps(p), release.Step{
 		ID: "journal", Text: fmt.Sprintf("begin a release in the journal of service %s", p.Primary.Name),
 		Do: func(ctx context.Context) (string, error) { return "release " + record.ID, a.journal(ctx, record) },
 	})
-	steps = append(steps, idle.steps...)
+	steps = append(append(steps, idle.adopt...), idle.steps...)
 	return append(steps, a.waitFullStep("await-idle", idle.name, p.Active.size(), func(ctx context.Context) []time.Duration { return a.peers(ctx, p.Active.name()) }))
+}
+
+// settleSteps finish a switch or rollback that was cut off between two Services, before anything new begins.
+func (a *actor) settleSteps(p *pair) []release.Step {
+	if p.Record == nil || p.Adopt || p.settled(p.Active.Value) || p.Record.To != p.Active.Value {
+		return nil
+	}
+	m := move{services: p.serviceNames(), key: p.Key, from: p.Record.From, to: p.Record.To, deployment: p.Active.name(), record: *p.Record,
+		what: fmt.Sprintf("finishing the switch to %s=%s refused", p.Key, p.Record.To)}
+	return []release.Step{a.switchStep(m), a.endpointsStep(m)}
 }
 
 // room looks up whether n more pods of the template fit. What cannot be read is said.

@@ -8,7 +8,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
 	"github.com/kubectl-switchyard/switchyard/pkg/exit"
@@ -48,61 +50,77 @@ func (a *actor) switchStep(m move) release.Step {
 }
 
 func (a *actor) move(ctx context.Context, m move) error {
-	if !a.dry() {
+	judge := func(ctx context.Context) (*facts, error) {
 		need, err := a.replicasOf(ctx, m.peer)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		f, err := a.readFacts(ctx, m.services, m.key, m.to, m.deployment, need)
-		if err != nil {
-			return err
+		if err != nil || a.dry() { // on a dry run nothing before this step has really happened
+			return f, err
 		}
-		if err := refuse(m.what, f.refusals()); err != nil {
-			return err
-		}
+		return f, refuse(m.what, f.refusals())
 	}
-	journalled := m.record
-	journalled.SwitchedAt = ptr.To(metav1.NewTime(kube.Now()))
-	if journalled.Phase == release.Soaking {
-		journalled.PhaseSince, journalled.Until = *journalled.SwitchedAt, soakEnd(m.soak)
+	record := m.record
+	record.SwitchedAt = ptr.To(metav1.NewTime(kube.Now()))
+	if record.Phase == release.Soaking {
+		record.PhaseSince, record.Until = *record.SwitchedAt, soakEnd(m.soak)
 	}
-	for i, name := range m.services {
-		extra := func(*corev1.Service) kube.Fields { return nil }
-		if i == 0 {
-			extra = func(live *corev1.Service) kube.Fields {
-				annotations := map[string]string{release.AnnotationRelease: journalled.Annotation()}
-				if m.entry.Operation != "" {
-					annotations[release.AnnotationHistory] = release.AddHistory(live.Annotations, m.entry)
-				}
-				return kube.Annotate(annotations)
-			}
+	extra := func(live *corev1.Service) kube.Fields {
+		if live.Name != m.services[0] {
+			return nil
 		}
-		if err := a.repoint(ctx, name, m.key, m.from, m.to, extra); err != nil {
-			return err
+		annotations := map[string]string{release.AnnotationRelease: record.Annotation()}
+		if m.entry.Operation != "" {
+			annotations[release.AnnotationHistory] = release.AddHistory(live.Annotations, m.entry)
 		}
+		return kube.Annotate(annotations)
+	}
+	if err := a.repoint(ctx, m.key, m.from, m.to, judge, extra); err != nil {
+		return err
 	}
 	a.events.Normal(ctx, "Switched", "%s switched %s from %s=%s to %s (release %s)", a.by, strings.Join(m.services, ", "), m.key, m.from, m.to, m.record.ID)
 	return nil
 }
 
-// repoint makes one Service select key=to. It must select key=from now, or to already; anything else was changed by
-// somebody else since the plan, and stops it. extra are fields of the same write.
-func (a *actor) repoint(ctx context.Context, name, key, from, to string, extra func(*corev1.Service) kube.Fields) error {
-	return a.updateService(ctx, name, func(live *corev1.Service) (kube.Fields, error) {
-		switch live.Spec.Selector[key] {
-		case to:
-			return nil, nil
-		case from:
-		default:
-			return nil, exit.Errorf(exit.Conflict, "service %s: its selector was changed by somebody else: %s is %q, where the plan has %q; nothing was written to it",
-				name, key, live.Spec.Selector[key], from)
+// repoint makes the judged Services select key=to, in their order. Each write holds only for the Service as it was judged:
+// when one changed since, everything is judged again. A Service must select key=from now, or to already; anything else
+// was changed by somebody else since the plan, and stops it. extra are fields of the same write.
+func (a *actor) repoint(ctx context.Context, key, from, to string, judge func(context.Context) (*facts, error), extra func(*corev1.Service) kube.Fields) error {
+	for try := 1; ; try++ {
+		f, err := judge(ctx)
+		if err != nil {
+			return err
 		}
-		fields := selectSlot(key, to)
-		if extra != nil {
-			fields = fields.Merge(extra(live))
+		err = a.repointAll(ctx, f.Services, key, from, to, extra)
+		if !apierrors.IsConflict(err) || try == conflictTries {
+			a.judged = f
+			return err
 		}
-		return fields, nil
-	})
+	}
+}
+
+func (a *actor) repointAll(ctx context.Context, judged []*corev1.Service, key, from, to string, extra func(*corev1.Service) kube.Fields) error {
+	for _, service := range judged {
+		if have := service.Spec.Selector[key]; have != from && have != to {
+			return exit.Errorf(exit.Conflict, "service %s: its selector was changed by somebody else: %s is %q, where the plan has %q; nothing was written to it",
+				service.Name, key, have, from)
+		}
+	}
+	for _, service := range judged {
+		if service.Spec.Selector[key] == to {
+			continue
+		}
+		patch, err := selectSlot(key, to).Merge(extra(service)).Conditional(service.ResourceVersion)
+		if err != nil {
+			return err
+		}
+		services := a.client.Typed.CoreV1().Services(service.Namespace)
+		if _, err := services.Patch(ctx, service.Name, types.MergePatchType, patch, kube.PatchOptions(a.dry())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // endpointsStep waits until the EndpointSlices of the Services show the slot's pods on every port, and no others.
@@ -114,7 +132,7 @@ func (a *actor) endpointsStep(m move) release.Step {
 }
 
 func (a *actor) awaitEndpoints(ctx context.Context, m move) (string, error) {
-	f, err := a.readFacts(ctx, m.services, m.key, m.to, m.deployment, 0)
+	f, err := a.judgedFor(ctx, m)
 	if err != nil {
 		return "", err
 	}
@@ -128,6 +146,14 @@ func (a *actor) awaitEndpoints(ctx context.Context, m move) (string, error) {
 		return "", exit.Errorf(exit.CodeOf(ctx.Err()), "the services select %s=%s, but %s: %w", m.key, m.to, missing, ctx.Err())
 	}
 	return fmt.Sprintf("%d pods behind every port", len(f.Pods)), err
+}
+
+// judgedFor returns the facts that the switch was judged by just now, or reads them when it was done by an earlier call.
+func (a *actor) judgedFor(ctx context.Context, m move) (*facts, error) {
+	if a.judged != nil && a.judged.To == m.to {
+		return a.judged, nil
+	}
+	return a.readFacts(ctx, m.services, m.key, m.to, m.deployment, 0)
 }
 
 // unconverged says what the EndpointSlices lack, "" when they are as they should be.

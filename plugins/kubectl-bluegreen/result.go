@@ -102,6 +102,7 @@ func (a *actor) read(ctx context.Context) (*world, *pair, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	a.primary, a.lockName, a.events.About.Name = p.Primary.Name, p.LockName, p.Primary.Name
 	if p.RecordError != nil {
 		return nil, nil, exit.Errorf(exit.Refused, "service %s: %w; look at it, then remove it with kubectl annotate service %s -n %s %s-", p.Primary.Name,
 			p.RecordError, p.Primary.Name, a.client.Namespace, release.AnnotationRelease)

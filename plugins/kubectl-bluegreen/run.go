@@ -374,7 +374,11 @@ func (r *runner) planAfterSwitch(w *world, p *pair) (*operation, error) {
 		return nil, err
 	}
 	if record.Phase == release.Switched {
-		if r.keep.Forever || old.size() == 0 && len(rest) <= 3 {
+		if record.Reason != "" {
+			return nil, exit.Errorf(exit.No, "release %s failed its soak and is held on %s=%s: %s; go back with kubectl bluegreen rollback %s, or begin another release",
+				record.ID, p.Key, record.To, record.Reason, p.Primary.Name)
+		}
+		if r.keep.Forever {
 			return r.unchanged(p, "run", fmt.Sprintf("release %s is done: service %s is on %s=%s (deployment %s)", record.ID, p.Primary.Name, p.Key, record.To, p.Active.name())), nil
 		}
 		rest = slices.DeleteFunc(rest, func(step release.Step) bool { return step.ID == "soak" || step.ID == "journal-switched" })
@@ -505,5 +509,5 @@ func (r *runner) hold(ctx context.Context, m move, failure *soakError) error {
 		r.messages.Warnf("the journal was not written: %v", err)
 	}
 	return exit.Errorf(exit.No, "release %s failed: %w\nthe traffic of service %s is held on %s=%s (deployment %s), as --on-failure=hold asks; go back with kubectl bluegreen rollback %s",
-		m.record.ID, failure, r.names[0], m.key, m.to, m.deployment, r.names[0])
+		m.record.ID, failure, r.primary, m.key, m.to, m.deployment, r.primary)
 }

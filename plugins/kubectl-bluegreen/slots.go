@@ -68,8 +68,10 @@ type pair struct {
 	Slots []*slot
 	// Active is the slot that Primary names.
 	Active *slot
-	// Adopt is set when the Service does not name a slot yet: it has one Deployment, and must gain the key first.
+	// Adopt is set when some of the Services do not name a slot yet: there is one Deployment, and they must gain the key.
 	Adopt bool
+	// LockName is the Service whose name the lock has: the same one whichever of Services is named.
+	LockName string
 	// Record is the release in progress, nil for none; RecordError is set when it cannot be read.
 	Record      *release.Record
 	RecordError error
@@ -199,7 +201,6 @@ func (p *pair) findLone(selector map[string]string, deployments []*appsv1.Deploy
 	if value == "" {
 		value = blue
 	}
-	p.Adopt = selector[p.Key] != value
 	p.Active = &slot{Value: value, Deployment: d}
 	p.Slots = []*slot{p.Active}
 	return nil
@@ -269,6 +270,7 @@ func distinct(slots []*slot) int {
 func (p *pair) findServices(w *world) {
 	p.Services = []*corev1.Service{p.Primary}
 	labels := p.Active.Deployment.Spec.Template.Labels
+	adopting := p.Primary.Spec.Selector[p.Key] == ""
 	for i := range w.Services {
 		other := &w.Services[i]
 		if other.Namespace != p.Primary.Namespace || other.Name == p.Primary.Name || len(other.Spec.Selector) == 0 || isPreview(other) {
@@ -279,12 +281,19 @@ func (p *pair) findServices(w *world) {
 		leads := len(base) > 0 && traffic.Selects(base, labels)
 		switch {
 		case !leads:
-		case p.Record != nil && slices.Contains(p.Record.Services, other.Name), p.Adopt && !named, named && value == p.Active.Value && !p.moving():
+		case p.Record != nil && slices.Contains(p.Record.Services, other.Name), adopting && !named, named && value == p.Active.Value && !p.moving():
 			p.Services = append(p.Services, other)
 		case !named:
 			p.Bystanders = append(p.Bystanders, other)
 		}
 	}
+	p.LockName = slices.Min(p.serviceNames())
+	p.Adopt = p.anySelects("")
+}
+
+// anySelects tells whether any of the Services selects the slot, "" being none.
+func (p *pair) anySelects(value string) bool {
+	return slices.ContainsFunc(p.Services, func(service *corev1.Service) bool { return service.Spec.Selector[p.Key] == value })
 }
 
 // moving tells whether a release in progress has fixed which Services move.
@@ -312,6 +321,7 @@ func (p *pair) only(names []string) error {
 		}
 	}
 	p.Services = kept
+	p.Adopt = p.anySelects("")
 	return nil
 }
 

@@ -88,7 +88,7 @@ func (a *actor) soakProgress(last string, until time.Time) string {
 }
 
 func (a *actor) liveRecord(ctx context.Context) (*release.Record, error) {
-	service, err := a.client.Typed.CoreV1().Services(a.client.Namespace).Get(ctx, a.names[0], metav1.GetOptions{})
+	service, err := a.client.Typed.CoreV1().Services(a.client.Namespace).Get(ctx, a.primary, metav1.GetOptions{})
 	if err != nil {
 		return nil, err
 	}

@@ -123,12 +123,12 @@ func (v *statusView) list(ctx context.Context) error {
 func (v *statusView) listing(w *world) *statusList {
 	list := &statusList{Items: []*status{}, NotChecked: w.NotChecked, namespaced: !v.flags.AllNamespaces}
 	moved := map[string]bool{}
-	for _, journalled := range []bool{true, false} { // one with a journal stands for its group
+	for _, recorded := range []bool{true, false} { // one with a journal stands for its group
 		for i := range w.Services {
 			service := &w.Services[i]
 			id := service.Namespace + "/" + service.Name
 			p, err := findPair(w, service, v.flags.SlotKey)
-			if err != nil || moved[id] || !looksLikeBlueGreen(p) || (p.Record != nil) != journalled {
+			if err != nil || moved[id] || !looksLikeBlueGreen(p) || (p.Record != nil) != recorded {
 				continue
 			}
 			for _, other := range p.Services {

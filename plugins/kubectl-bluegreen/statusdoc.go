@@ -95,7 +95,7 @@ func describe(w *world, p *pair, now time.Time) *status {
 			Version: workload.VersionLabel(one.Deployment.Spec.Template), Rollout: workload.RolloutOf(one.Deployment)})
 	}
 	s.Services = describeServices(w, p)
-	if lease := w.lease(s.Namespace, release.LeaseName("service/"+s.Service)); lease != nil {
+	if lease := w.lease(s.Namespace, release.LeaseName("service/"+p.LockName)); lease != nil {
 		s.Lock = release.HolderOf(lease)
 	}
 	s.Warnings = append(s.Warnings, statusWarnings(w, p, s)...)

@@ -152,10 +152,14 @@ func (a *actor) moveTo(p *pair, verb string, target *slot) move {
 		record.From, record.FromRevision = resumed.From, resumed.FromRevision
 	}
 	record = record.In(release.Switched, now)
-	return move{
+	m := move{
 		services: p.serviceNames(), key: p.Key, from: record.From, to: target.Value, deployment: target.name(), peer: p.slot(record.From).name(),
-		what: fmt.Sprintf("%s to %s=%s refused", verb, p.Key, target.Value), record: record, entry: entryOf(record, verb, resultDone, ""),
+		what: fmt.Sprintf("%s to %s=%s refused", verb, p.Key, target.Value), record: record,
 	}
+	if verb != "abort" { // an abort has its entry when it is complete
+		m.entry = entryOf(record, verb, resultDone, "")
+	}
+	return m
 }
 
 // moveSteps are the steps from the judgement on: hold the old side's size, switch, follow the endpoints, and let the new

@@ -13,6 +13,7 @@ import (
 	"github.com/kubectl-switchyard/switchyard/pkg/cli"
 	"github.com/kubectl-switchyard/switchyard/pkg/exit"
 	"github.com/kubectl-switchyard/switchyard/pkg/kube"
+	"github.com/kubectl-switchyard/switchyard/pkg/release"
 )
 
 // servicePrefixes are the ways to write a Service as TYPE/NAME.
@@ -46,11 +47,25 @@ func readPair(ctx context.Context, client *kube.Client, names []string, key stri
 			return nil, nil, kube.NotFound("Service", name, client.Namespace, w.serviceNames(client.Namespace))
 		}
 	}
-	p, err := findPair(w, w.service(client.Namespace, names[0]), key)
+	p, err := findPair(w, journalled(w, client.Namespace, names[0]), key)
 	if err != nil {
 		return nil, nil, err
 	}
 	return w, p, p.only(names)
+}
+
+// journalled returns the Service that carries the journal of the release which the named one takes part in, else the
+// named one itself.
+func journalled(w *world, namespace, name string) *corev1.Service {
+	named := w.service(namespace, name)
+	for i := range w.Services {
+		other := &w.Services[i]
+		record, err := release.ReadRecord(other.Annotations)
+		if other.Namespace == namespace && err == nil && record != nil && slices.Contains(record.Services, name) && named.Annotations[release.AnnotationRelease] == "" {
+			return other
+		}
+	}
+	return named
 }
 
 // needService answers a verb without a Service with the ones that there are.

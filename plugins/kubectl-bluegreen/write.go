@@ -72,7 +72,7 @@ func (a *actor) updateAutoscaler(ctx context.Context, name string, change func(*
 // journal writes the record of the release to the primary Service. A record of another release that came in between
 // stops it.
 func (a *actor) journal(ctx context.Context, record release.Record) error {
-	return a.updateService(ctx, a.names[0], func(live *corev1.Service) (kube.Fields, error) {
+	return a.updateService(ctx, a.primary, func(live *corev1.Service) (kube.Fields, error) {
 		if err := sameRelease(live, record); err != nil {
 			return nil, err
 		}
@@ -95,7 +95,7 @@ func sameRelease(live *corev1.Service, record release.Record) error {
 // conclude ends the release: the history gains entry and the record becomes kept, or goes when kept is nil. It is one
 // write.
 func (a *actor) conclude(ctx context.Context, entry release.Entry, kept *release.Record) error {
-	return a.updateService(ctx, a.names[0], func(live *corev1.Service) (kube.Fields, error) {
+	return a.updateService(ctx, a.primary, func(live *corev1.Service) (kube.Fields, error) {
 		record := ""
 		if kept != nil {
 			record = kept.Annotation()
