@@ -1,0 +1,8 @@
+package main
+
+import "syscall"
+
+// ownGroup puts a program into a process group of its own.
+func ownGroup() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
+}
