@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kubectl-switchyard/switchyard/pkg/cli"
 	"github.com/kubectl-switchyard/switchyard/pkg/exit"
@@ -91,10 +89,7 @@ func runHistory(ctx context.Context, env *cli.Env, flags output.Flags, args []st
 	if len(names) == 0 {
 		return needService(ctx, client)
 	}
-	service, err := client.Typed.CoreV1().Services(client.Namespace).Get(ctx, names[0], metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return missingService(ctx, client, names[0], err)
-	}
+	service, err := journalOf(ctx, client, names[0])
 	if err != nil {
 		return err
 	}
@@ -109,14 +104,23 @@ func runHistory(ctx context.Context, env *cli.Env, flags output.Flags, args []st
 		}
 		entries = []release.Entry{}
 	}
-	return printer.Print(&history{Namespace: client.Namespace, Service: names[0], Releases: entries, now: env.Clock()})
+	return printer.Print(&history{Namespace: client.Namespace, Service: service.Name, Releases: entries, now: env.Clock()})
 }
 
-// missingService names what exists instead; when that cannot be listed, the server's own answer has to do.
-func missingService(ctx context.Context, client *kube.Client, name string, answer error) error {
+// journalOf returns the Service that carries the journal of the named one, which is itself when it leads to no slots any
+// more.
+func journalOf(ctx context.Context, client *kube.Client, name string) (*corev1.Service, error) {
 	w, err := readWorld(ctx, client, client.Namespace, "")
 	if err != nil {
-		return fmt.Errorf("%w", answer)
+		return nil, err
 	}
-	return kube.NotFound("Service", name, client.Namespace, w.serviceNames(client.Namespace))
+	named := w.service(client.Namespace, name)
+	if named == nil {
+		return nil, kube.NotFound("Service", name, client.Namespace, w.serviceNames(client.Namespace))
+	}
+	p, err := findPair(w, named, "")
+	if err != nil || named.Annotations[release.AnnotationHistory] != "" {
+		return named, nil
+	}
+	return primaryOf(w, p, nil), nil
 }

@@ -479,7 +479,7 @@ func (a *actor) remarkIdle(w *world, p *pair, idle *idlePlan) {
 		idle.warnings = append(idle.warnings, fmt.Sprintf("%s not checked: %s", kind, reason))
 	}
 	if idle.slot.Deployment != nil && p.Record != nil && p.Record.Phase == release.Switched && p.Record.From == idle.slot.Value {
-		idle.notes = append(idle.notes, fmt.Sprintf("slot %s=%s holds the version before this one; it is replaced, which ends the instant way back to it", p.Key, idle.slot.Value))
+		idle.notes = append(idle.notes, fmt.Sprintf("slot %s holds the version before this one; it is replaced, which ends the instant way back to it", idle.slot.Value))
 	}
 }
 

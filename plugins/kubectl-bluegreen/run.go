@@ -476,7 +476,7 @@ func (r *runner) liveRecordPatiently(ctx context.Context) (*release.Record, erro
 func (r *runner) soakFailed(ctx context.Context, p *pair, m move, failure *soakError) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(r.Timeout, lastWords))
 	defer cancel()
-	r.messages.Errorf("release %s failed: %s", m.record.ID, failure.reason)
+	r.messages.Errorf("release %s failed: %s", m.record.ID, firstLine(failure))
 	r.events.Warning(ctx, "SoakFailed", "release %s: %s", m.record.ID, failure.reason)
 	if r.options.OnFailure == failHold {
 		return r.hold(ctx, m, failure)

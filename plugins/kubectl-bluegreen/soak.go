@@ -70,10 +70,10 @@ func (a *actor) soak(ctx context.Context, m move, options runOptions) (string, e
 	return verdict(probe, options)
 }
 
-// soakProgress tells the time left, four times in all.
+// soakProgress tells the time left, every minute and in the last one every ten seconds.
 func (a *actor) soakProgress(last string, until time.Time) string {
 	left := time.Until(until)
-	if left <= 0 {
+	if left < 10*time.Second {
 		return last
 	}
 	step := left.Round(time.Minute)

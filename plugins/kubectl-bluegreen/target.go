@@ -47,25 +47,32 @@ func readPair(ctx context.Context, client *kube.Client, names []string, key stri
 			return nil, nil, kube.NotFound("Service", name, client.Namespace, w.serviceNames(client.Namespace))
 		}
 	}
-	p, err := findPair(w, journalled(w, client.Namespace, names[0]), key)
+	p, err := findPair(w, w.service(client.Namespace, names[0]), key)
 	if err != nil {
 		return nil, nil, err
+	}
+	if first := primaryOf(w, p, names); first != p.Primary {
+		if p, err = findPair(w, first, key); err != nil {
+			return nil, nil, err
+		}
 	}
 	return w, p, p.only(names)
 }
 
-// journalled returns the Service that carries the journal of the release which the named one takes part in, else the
-// named one itself.
-func journalled(w *world, namespace, name string) *corev1.Service {
-	named := w.service(namespace, name)
+// primaryOf returns the Service that carries the journal of the pair: the same one whichever of its Services is named. It
+// is the one with a release in progress, else the first by name of those that move.
+func primaryOf(w *world, p *pair, names []string) *corev1.Service {
 	for i := range w.Services {
 		other := &w.Services[i]
 		record, err := release.ReadRecord(other.Annotations)
-		if other.Namespace == namespace && err == nil && record != nil && slices.Contains(record.Services, name) && named.Annotations[release.AnnotationRelease] == "" {
+		if other.Namespace == p.Primary.Namespace && err == nil && record != nil && slices.Contains(record.Services, p.Primary.Name) {
 			return other
 		}
 	}
-	return named
+	if len(names) > 1 {
+		return w.service(p.Primary.Namespace, slices.Min(names))
+	}
+	return w.service(p.Primary.Namespace, p.LockName)
 }
 
 // needService answers a verb without a Service with the ones that there are.
