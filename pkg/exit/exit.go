@@ -107,3 +107,13 @@ func isNetwork(err error) bool {
 	var urlErr *url.Error
 	return errors.As(err, &netErr) || errors.As(err, &urlErr) || apierrors.IsServiceUnavailable(err)
 }
+
+// Ended returns the error for work that stopped because ctx ended: it says whether that was an interrupt or the deadline,
+// and what the format says of where the work stood.
+func Ended(ctx context.Context, format string, args ...any) error {
+	code, how := Interrupted, "interrupted"
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		code, how = TimedOut, "timed out"
+	}
+	return &Error{Code: code, Err: fmt.Errorf("%s: %w", how, fmt.Errorf(format, args...))}
+}

@@ -52,3 +52,26 @@ func TestMeaningsListsEveryCodeOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestEnded(t *testing.T) {
+	interrupted, cancel := context.WithCancel(context.Background())
+	cancel()
+	late, cancelLate := context.WithTimeout(context.Background(), 0)
+	defer cancelLate()
+	tests := map[string]struct {
+		ctx  context.Context
+		code Code
+		text string
+	}{
+		"an interrupt": {interrupted, Interrupted, "interrupted: 3 of 4 available"},
+		"a deadline":   {late, TimedOut, "timed out: 3 of 4 available"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			err := Ended(tt.ctx, "%d of %d available", 3, 4)
+			if CodeOf(err) != tt.code || err.Error() != tt.text {
+				t.Errorf("got code %d, %q; want %d, %q", CodeOf(err), err, tt.code, tt.text)
+			}
+		})
+	}
+}

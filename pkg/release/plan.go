@@ -125,7 +125,7 @@ func (e *Engine) persist(ctx context.Context, step Step) (string, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return "", exit.Errorf(exit.CodeOf(ctx.Err()), "%s: %w (last error: %w)", step.Text, ctx.Err(), err)
+			return "", exit.Ended(ctx, "%s (last error: %w)", step.Text, err)
 		case <-time.After(pause):
 		}
 	}

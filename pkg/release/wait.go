@@ -82,7 +82,7 @@ func (w WaitFor) Wait(ctx context.Context) error {
 		return w.explain(ctx, final.seen)
 	}
 	if err != nil && ctx.Err() != nil {
-		return exit.Errorf(exit.CodeOf(ctx.Err()), "deployment %s: %s: %w", w.Deployment, seen.line(), ctx.Err())
+		return exit.Ended(ctx, "deployment %s: %s", w.Deployment, seen.line())
 	}
 	return err
 }
@@ -216,7 +216,7 @@ func Drain(ctx context.Context, client *kube.Client, namespace string, pods []co
 		return len(routed) == 0, nil
 	}, slices)
 	if err != nil && ctx.Err() != nil {
-		return exit.Errorf(exit.CodeOf(ctx.Err()), "pods still have endpoints (pods by service: %v): %w", routed, ctx.Err())
+		return exit.Ended(ctx, "pods still have endpoints (pods by service: %v)", routed)
 	}
 	if err != nil {
 		return err

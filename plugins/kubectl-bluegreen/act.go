@@ -183,6 +183,9 @@ func (a *actor) planAgain(ctx context.Context, approved *operation, makePlan fun
 func (a *actor) carryOut(ctx context.Context, printer *output.Printer, op *operation) error {
 	start := time.Now()
 	timings, err := a.engine.Run(ctx, op.plan.Steps)
+	if err != nil && ctx.Err() != nil && exit.CodeOf(err) == exit.CodeOf(ctx.Err()) && errors.Is(err, ctx.Err()) {
+		err = exit.Ended(ctx, "step %d of %d, %s", len(timings)+1, len(op.plan.Steps), op.plan.Steps[min(len(timings), len(op.plan.Steps)-1)].Text)
+	}
 	if err != nil && op.failed != nil && !a.DryRun.Active() {
 		err = op.failed(ctx, err)
 	}

@@ -119,7 +119,8 @@ func (a *actor) planPrepare(ctx context.Context, from source, manifest *unstruct
 func (a *actor) prepareFailed(p *pair, record release.Record) func(context.Context, error) error {
 	return func(ctx context.Context, err error) error {
 		if code := exit.CodeOf(err); code != exit.No {
-			return err
+			return exit.Errorf(code, "%w\nno traffic was moved: service %s is on %s=%s (deployment %s); the same command again resumes, abort ends it", err, p.Primary.Name,
+				p.Key, p.Active.Value, p.Active.name())
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 		defer cancel()

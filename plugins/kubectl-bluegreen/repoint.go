@@ -143,7 +143,7 @@ func (a *actor) awaitEndpoints(ctx context.Context, m move) (string, error) {
 		return missing == "", nil
 	}, slices)
 	if err != nil && ctx.Err() != nil {
-		return "", exit.Errorf(exit.CodeOf(ctx.Err()), "the services select %s=%s, but %s: %w", m.key, m.to, missing, ctx.Err())
+		return "", exit.Ended(ctx, "the services select %s=%s, but %s", m.key, m.to, missing)
 	}
 	return fmt.Sprintf("%d pods behind every port", len(f.Pods)), err
 }
