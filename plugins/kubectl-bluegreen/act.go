@@ -34,9 +34,9 @@ func (f *actFlags) add(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.AllowGitOps, "allow-gitops", false, "write to objects that a GitOps tool manages; commit the change too, or the tool reverts it")
 	fs.BoolVar(&f.AllowUnprobed, "allow-unprobed", false, "accept a new side with neither readiness probe nor minReadySeconds, whose pods count as ready at process start")
 	cli.AddDryRunFlag(fs, &f.DryRun)
-	fs.DurationVar(&f.Timeout, "timeout", 10*time.Minute, "give up waiting after this long; the same command resumes")
+	fs.DurationVar(&f.Timeout, "timeout", 10*time.Minute, "give up after this long, soak and keep-old not counted; the same command resumes")
 	fs.DurationVar(&f.DrainDelay, "drain-delay", 0, "how long nodes and load balancers get to follow once a side has no endpoints, before it shrinks (default 5s; 60s for a LoadBalancer)")
-	fs.StringVar(&f.SlotKey, "slot-key", "", "the label that tells the slots apart, when it is not found by itself")
+	fs.StringVar(&f.SlotKey, "slot-key", "", "the `LABEL` that tells the slots apart, when it is not found by itself")
 	f.Output.AddFlags(fs)
 }
 
@@ -65,6 +65,8 @@ type operation struct {
 	result result
 	// objects are what the plan creates or changes, fit for Git.
 	objects []*unstructured.Unstructured
+	// patience is how long the plan waits by intent (soak, keep-old), on top of --timeout.
+	patience time.Duration
 	// failed is called when a step failed; it may change the error.
 	failed func(ctx context.Context, err error) error
 }
@@ -119,7 +121,7 @@ func (a *actor) act(ctx context.Context, verb string, makePlan func(context.Cont
 	if err := a.confirm(ctx, verb); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, a.Timeout+op.patience)
 	defer cancel()
 	if a.DryRun == cli.DryRunNone {
 		unlock, err := a.lock(ctx, verb)

@@ -39,7 +39,7 @@ type ending struct {
 
 func (e *ending) add(fs *pflag.FlagSet) {
 	fs.BoolVar(&e.Delete, "delete", false, "delete the old Deployment, and the HPA and PDB that were made for it, instead of scaling it to 0")
-	fs.StringSliceVar(&e.Ignore, "ignore-service", nil, "a Service that may go on selecting the side that goes; repeatable")
+	fs.StringSliceVar(&e.Ignore, "ignore-service", nil, "a `SERVICE` that may go on selecting the side that goes; repeatable")
 }
 
 func newFinish(env *cli.Env) *cobra.Command {
@@ -94,6 +94,7 @@ func (a *actor) planFinish(ctx context.Context, end ending) (*operation, error) 
 	if end.Keep.Forever {
 		op.result.text = fmt.Sprintf("service/%s finished: the old side is kept at full size", p.Primary.Name)
 	}
+	op.patience = end.Keep.For
 	op.plan.Steps = append(steps, a.closeStep(p, "finish", resultDone))
 	return op, nil
 }

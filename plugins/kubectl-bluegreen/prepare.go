@@ -32,10 +32,10 @@ type source struct {
 }
 
 func (s *source) add(fs *pflag.FlagSet) {
-	fs.StringArrayVar(&s.Images, "image", nil, "the new image, CONTAINER=IMAGE, or IMAGE alone when there is one container; repeatable")
-	fs.StringSliceVarP(&s.Filenames, "filename", "f", nil, "take the new Deployment from this file, directory or URL instead of cloning the active one; - is stdin")
-	fs.StringVarP(&s.Kustomize, "kustomize", "k", "", "take the new Deployment from this kustomization directory")
-	fs.StringVar(&s.To, "to", "", "the slot to prepare; by default the idle one, else a new one")
+	fs.StringArrayVar(&s.Images, "image", nil, "the new image, `CONTAINER=IMAGE`, or IMAGE alone when there is one container; repeatable")
+	fs.StringSliceVarP(&s.Filenames, "filename", "f", nil, "take the new Deployment from this `FILE`, directory or URL instead of cloning the active one; - is stdin")
+	fs.StringVarP(&s.Kustomize, "kustomize", "k", "", "take the new Deployment from this kustomization `DIRECTORY`")
+	fs.StringVar(&s.To, "to", "", "the `SLOT` to prepare; by default the idle one, else a new one")
 	fs.BoolVar(&s.Preview, "preview", false, "make a Service NAME-preview that leads to the idle slot until the release ends")
 }
 

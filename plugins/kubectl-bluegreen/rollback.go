@@ -28,7 +28,7 @@ full size first. A rollback that was done is not undone by running it again: use
 			return a.act(cmd.Context(), "rollback", func(ctx context.Context) (*operation, error) { return a.planRollback(ctx, to) })
 		})
 	flags.add(cmd.Flags())
-	cmd.Flags().StringVar(&to, "to", "", "the slot to go back to, when there are more than two")
+	cmd.Flags().StringVar(&to, "to", "", "the `SLOT` to go back to, when there are more than two")
 	return cmd
 }
 

@@ -47,12 +47,12 @@ type runOptions struct {
 }
 
 func (o *runOptions) add(fs *pflag.FlagSet) {
-	fs.StringVar(&o.Gate, "gate", gateAuto, "before the switch: auto goes on, manual stops with exit code 3 until run --approve")
-	fs.StringVar(&o.OnFailure, "on-failure", failBack, "when the soak fails: rollback moves the traffic back at once, hold leaves it")
+	fs.StringVar(&o.Gate, "gate", gateAuto, "before the switch, `auto|manual`: auto goes on, manual stops with exit code 3 until run --approve")
+	fs.StringVar(&o.OnFailure, "on-failure", failBack, "when the soak fails, `rollback|hold`: rollback moves the traffic back at once, hold leaves it")
 	fs.DurationVar(&o.Soak.Duration, "soak", 30*time.Second, "watch the new side this long after the switch")
-	fs.StringVar(&o.Check, "check", checkPods, "what decides in the soak: pods (restarts, readiness) or none")
-	fs.StringVar(&o.CheckURL, "check-url", "", "in the soak, ask this URL five times a second from here as well")
-	fs.Float64Var(&o.CheckSuccess, "check-success", 99, "smallest share of good answers from --check-url, in percent")
+	fs.StringVar(&o.Check, "check", checkPods, "what decides in the soak, `pods|none`: pods are their restarts and readiness")
+	fs.StringVar(&o.CheckURL, "check-url", "", "in the soak, ask this `URL` five times a second from here as well")
+	fs.Float64Var(&o.CheckSuccess, "check-success", 99, "smallest share of good answers from --check-url, in `PERCENT`")
 	fs.DurationVar(&o.CheckLatency.Duration, "check-latency", 0, "largest 90th percentile of the latency of --check-url; 0s for any")
 }
 
@@ -280,7 +280,7 @@ func (r *runner) moveFor(p *pair, idle *idlePlan, record release.Record) move {
 }
 
 func (r *runner) operation(p *pair, m move) *operation {
-	return &operation{result: result{Operation: "run", Result: resultDone, Namespace: r.client.Namespace, Services: m.services, SlotKey: m.key, From: m.from, To: m.to, Active: m.to,
+	return &operation{patience: r.options.Soak.Duration + r.keep.For, result: result{Operation: "run", Result: resultDone, Namespace: r.client.Namespace, Services: m.services, SlotKey: m.key, From: m.from, To: m.to, Active: m.to,
 		Release: m.record.ID, text: fmt.Sprintf("service/%s released: %s on %s=%s (deployment %s)%s", strings.Join(m.services, ", service/"), imageText(m.record.Images), m.key, m.to, m.deployment,
 			r.keptText(p, m))}}
 }

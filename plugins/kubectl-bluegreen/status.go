@@ -46,7 +46,7 @@ requests however many pods there are.`,
 	fs.BoolVarP(&flags.Watch, "watch", "w", false, "go on showing changes until interrupted")
 	fs.BoolVarP(&flags.AllNamespaces, "all-namespaces", "A", false, "list the Services of all namespaces")
 	fs.StringVarP(&flags.Selector, "selector", "l", "", "list the Services with these labels")
-	fs.StringVar(&flags.SlotKey, "slot-key", "", "the label that tells the slots apart, when it is not found by itself")
+	fs.StringVar(&flags.SlotKey, "slot-key", "", "the `LABEL` that tells the slots apart, when it is not found by itself")
 	flags.Output.AddFlags(fs)
 	return cmd
 }

@@ -34,7 +34,7 @@ until the endpoints have followed. The old side is left at full size: take it ba
 			return a.act(cmd.Context(), "switch", func(ctx context.Context) (*operation, error) { return a.planSwitch(ctx, to) })
 		})
 	flags.add(cmd.Flags())
-	cmd.Flags().StringVar(&to, "to", "", "the slot to switch to; by default the idle one")
+	cmd.Flags().StringVar(&to, "to", "", "the `SLOT` to switch to; by default the idle one")
 	return cmd
 }
 
