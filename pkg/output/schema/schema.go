@@ -97,6 +97,7 @@ func reflected[T output.Document]() (*jsonschema.Schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("schema of %s: %w", kind, err)
 	}
+	admitNewFields(schema)
 	// A pointer type may be null; a printed document never is.
 	schema.Type, schema.Types = "object", nil
 	schema.Schema = "https://json-schema.org/draft/2020-12/schema"
@@ -110,6 +111,22 @@ func reflected[T output.Document]() (*jsonschema.Schema, error) {
 	schema.PropertyOrder = append(append([]string{}, head...), schema.PropertyOrder...)
 	schema.Required = append(append([]string{}, head...), schema.Required...)
 	return schema, nil
+}
+
+// admitNewFields lets objects have fields that the schema does not name: within an API version fields are added, and a
+// reader that validates must not break on them.
+func admitNewFields(schema *jsonschema.Schema) {
+	if schema == nil {
+		return
+	}
+	if closed := schema.AdditionalProperties; closed != nil && closed.Not != nil {
+		schema.AdditionalProperties = nil
+	}
+	for _, field := range schema.Properties {
+		admitNewFields(field)
+	}
+	admitNewFields(schema.AdditionalProperties)
+	admitNewFields(schema.Items)
 }
 
 // constant returns the schema of a string that has one value.

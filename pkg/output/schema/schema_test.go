@@ -68,8 +68,7 @@ const probeSchema = `{
     "path",
     "port",
     "since"
-  ],
-  "additionalProperties": false
+  ]
 }
 `
 
@@ -100,9 +99,12 @@ func TestCheckWritesTheFileAndAcceptsRealOutput(t *testing.T) {
 
 func TestValidateRefusesOtherOutput(t *testing.T) {
 	tests := map[string]struct{ schema, want string }{
-		"a kind that differs":       {strings.Replace(probeSchema, `"Probe"`, `"Other"`, 2), `does not equal Other`},
-		"a field that is not named": {strings.Replace(probeSchema, `"since": {`, `"until": {`, 1), `since`},
-		"no schema at all":          {`[`, "read the schema of Probe"},
+		"a kind that differs": {strings.Replace(probeSchema, `"Probe"`, `"Other"`, 2), `does not equal Other`},
+		"a field of another type": {strings.Replace(probeSchema, `"type": "string",
+      "description"`, `"type": "integer",
+      "description"`, 1), `path`},
+		"a field that is missing": {strings.Replace(probeSchema, `"path",`, `"path", "until",`, 1), `until`},
+		"no schema at all":        {`[`, "read the schema of Probe"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
