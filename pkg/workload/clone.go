@@ -73,7 +73,7 @@ func Clone(active *unstructured.Unstructured, o CloneOptions) (*unstructured.Uns
 	if err := setSlot(clone, o.SlotKey, o.To); err != nil {
 		return nil, nil, err
 	}
-	notes, err := cloneNotes(active, clone)
+	notes, err := cloneNotes(active, clone, o.SlotKey)
 	return clone, append(rewritten, notes...), err
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // cloneNotes says what the caller should know of a clone: what both sides share, what is no longer true.
-func cloneNotes(active, clone *unstructured.Unstructured) ([]string, error) {
+func cloneNotes(active, clone *unstructured.Unstructured, slotKey string) ([]string, error) {
 	before, err := typedDeployment(active)
 	if err != nil {
 		return nil, err
@@ -22,7 +22,7 @@ func cloneNotes(active, clone *unstructured.Unstructured) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(staleVersionNotes(before.Spec.Template, after.Spec.Template), sharedNotes(after.Spec.Template.Spec)...), nil
+	return append(staleVersionNotes(before.Spec.Template, after.Spec.Template, slotKey), sharedNotes(after.Spec.Template.Spec)...), nil
 }
 
 func typedDeployment(u *unstructured.Unstructured) (*appsv1.Deployment, error) {
@@ -33,15 +33,16 @@ func typedDeployment(u *unstructured.Unstructured) (*appsv1.Deployment, error) {
 	return &d, nil
 }
 
-// staleVersionNotes finds labels and variables that were copied and name the version of a replaced image.
-func staleVersionNotes(before, after corev1.PodTemplateSpec) []string {
+// staleVersionNotes finds labels and variables that were copied and name the version of a replaced image. The slot key is
+// no copy: its value is the new slot.
+func staleVersionNotes(before, after corev1.PodTemplateSpec, slotKey string) []string {
 	oldTags, newTags := replacedTags(before, after)
 	if len(newTags) == 0 {
 		return nil
 	}
 	var notes []string
 	for _, key := range versionLabels {
-		if v := after.Labels[key]; v != "" && !slices.ContainsFunc(newTags, func(tag string) bool { return sameVersion(v, tag) }) {
+		if v := after.Labels[key]; key != slotKey && v != "" && !slices.ContainsFunc(newTags, func(tag string) bool { return sameVersion(v, tag) }) {
 			notes = append(notes, fmt.Sprintf("label %s=%s is copied and may not be true of the new image (%s)", key, v, strings.Join(newTags, ", ")))
 		}
 	}

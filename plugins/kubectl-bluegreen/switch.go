@@ -44,7 +44,7 @@ func (a *actor) planSwitch(ctx context.Context, to string) (*operation, error) {
 		return nil, err
 	}
 	if done := alreadySwitched(p, to); done != "" {
-		return a.unchanged(p, "switch", done), nil
+		return a.moved(w, p, "switch", done), nil
 	}
 	if p.Adopt || len(p.Slots) < 2 {
 		return nil, exit.Errorf(exit.Refused, "service %q has only one slot, deployment %s; bring the new version up first with kubectl bluegreen prepare %s --image ...",
@@ -56,6 +56,9 @@ func (a *actor) planSwitch(ctx context.Context, to string) (*operation, error) {
 	}
 	if r := p.Record; to == "" && r != nil && r.Phase == release.Switched && r.To == p.Active.Value && !p.settled(r.To) {
 		to = r.To // a switch that was cut off between two Services
+	}
+	if to == "" && underway(p.Record) {
+		to = p.Record.To // the slot that was prepared
 	}
 	target, err := p.target(to)
 	if err != nil {
@@ -80,8 +83,26 @@ func alreadySwitched(p *pair, to string) string {
 	if old := p.slot(r.From); old == nil || revisionOf(old) != r.FromRevision {
 		return ""
 	}
-	return fmt.Sprintf("service %s was switched from %s to %s by %s %s ago, and nothing new is in %s since; to move back use rollback, or --to %s",
-		p.Primary.Name, r.From, r.To, r.By, time.Since(r.SwitchedAt.Time).Round(time.Second), r.From, r.From)
+	return fmt.Sprintf("service %s was switched from %s to %s by %s %s, and nothing new is in %s since; to move back use rollback, or --to %s",
+		p.Primary.Name, r.From, r.To, r.By, sinceSwitch(r), r.From, r.From)
+}
+
+// sinceSwitch says how long ago the traffic moved.
+func sinceSwitch(r *release.Record) string {
+	if r.SwitchedAt == nil {
+		return "some time ago"
+	}
+	return time.Since(r.SwitchedAt.Time).Round(time.Second).String() + " ago"
+}
+
+// moved is the operation of a switch or rollback whose traffic has moved already: nothing is left to do, unless it was cut
+// off before the HPA of the serving side had its own minimum back.
+func (a *actor) moved(w *world, p *pair, verb, why string) *operation {
+	op := a.unchanged(p, verb, why)
+	if op.plan.Steps = a.unheldSteps(w, p.Active, false); len(op.plan.Steps) > 0 {
+		op.plan.Title = fmt.Sprintf("finish the %s of service %s in namespace %s:", verb, p.Primary.Name, a.client.Namespace)
+	}
+	return op
 }
 
 // revisionOf is the Deployment's revision, which changes with its template only (deployment.kubernetes.io/revision, set
