@@ -36,6 +36,9 @@ const (
 	workVariable = "SWITCHYARD_E2E_WORK"
 )
 
+// parallelTests is how many parallel tests run at a time unless -parallel is given: they wait for pods most of the time.
+const parallelTests = 4
+
 // exitInterrupted is the exit code of a run that a signal ended.
 const exitInterrupted = 130
 
@@ -99,7 +102,12 @@ func supervise(ctx context.Context, plugins []string) (code int, err error) {
 // runChild runs this test program again. The test log is left out: go test would take it for the whole input of the tests
 // and reuse an old result although a plugin, which only the build above reads, has changed.
 func (w *workshop) runChild(ctx context.Context) (int, error) {
-	args := slices.DeleteFunc(slices.Clone(os.Args[1:]), func(arg string) bool { return strings.HasPrefix(arg, "-test.testlogfile=") })
+	args := []string{fmt.Sprintf("-test.parallel=%d", parallelTests)}
+	for _, arg := range os.Args[1:] {
+		if !strings.HasPrefix(arg, "-test.testlogfile=") {
+			args = append(args, arg)
+		}
+	}
 	child := exec.CommandContext(ctx, os.Args[0], args...)
 	child.Env = append(os.Environ(), workVariable+"="+w.dir)
 	child.Stdin, child.Stdout, child.Stderr = os.Stdin, os.Stdout, os.Stderr

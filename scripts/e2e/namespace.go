@@ -61,11 +61,8 @@ func (n *Namespace) use(config *clientcmdapi.Config) {
 
 func (n *Namespace) remove() {
 	if n.t.Failed() {
-		for _, kinds := range []string{"deploy,rs,pods,svc,endpointslices,hpa,pdb,leases", "events"} {
-			if found := n.Try("get", kinds, "-o", "wide").Stdout; found != "" {
-				n.t.Log(found)
-			}
-		}
+		n.t.Logf("%s%s", n.Try("get", "deployments,pods,services,leases").Stdout, n.Try("get", "events", "--sort-by=.metadata.creationTimestamp",
+			"-o", "custom-columns=LAST:.lastTimestamp,COUNT:.count,KIND:.involvedObject.kind,NAME:.involvedObject.name,REASON:.reason,MESSAGE:.message").Stdout)
 	}
 	n.Try("delete", "namespace", n.Name, "--wait=false")
 }

@@ -188,11 +188,17 @@ const (
 // ended, and whether it was killed; it is not when it makes fewer writes.
 func (p *Proxy) RunKilled(n int, loss Loss, args ...string) (Result, bool) {
 	p.t.Helper()
+	return p.RunKilledAt(func(c Call) bool { return c.Write == n }, loss, args...)
+}
+
+// RunKilledAt is RunKilled for the first write that at picks. It is asked of every write, in order.
+func (p *Proxy) RunKilledAt(at func(c Call) bool, loss Loss, args ...string) (Result, bool) {
+	p.t.Helper()
 	p.Reset()
 	victim := make(chan *Process, 1)
 	var killed atomic.Bool
 	kill := func(c Call) bool {
-		if c.Write != n {
+		if killed.Load() || !at(c) {
 			return true
 		}
 		process := <-victim
