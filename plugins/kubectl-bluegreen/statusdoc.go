@@ -241,7 +241,7 @@ func (s *status) Names() []string { return []string{"service/" + s.Service} }
 
 // Tables implements output.Document.
 func (s *status) Tables() []output.Table {
-	tables := []output.Table{s.slotTable(), s.serviceTable()}
+	tables := []output.Table{s.headTable(), s.slotTable(), s.serviceTable()}
 	if len(s.Warnings) > 0 {
 		table := output.Table{Columns: []output.Column{{}}}
 		for _, warning := range s.Warnings {
@@ -252,37 +252,52 @@ func (s *status) Tables() []output.Table {
 	return tables
 }
 
-// summary is the status in one line.
-func (s *status) summary() string {
-	text := fmt.Sprintf("service %s in namespace %s: ", s.Service, s.Namespace)
+// headTable says in a few lines who has the traffic, where the release stands, and who holds the lock.
+func (s *status) headTable() output.Table {
+	lines := []string{s.trafficLine()}
+	if s.Release != nil {
+		lines = append(lines, s.releaseLine())
+	}
+	if lock := s.Lock; lock != nil {
+		line := fmt.Sprintf("locked by %s since %s ago (%s)", lock.Name, output.Age(lock.Since.Time, s.now), lock.Operation)
+		if lock.Expired {
+			line += ", expired"
+		}
+		lines = append(lines, line)
+	}
+	table := output.Table{Columns: []output.Column{{}}}
+	for _, line := range lines {
+		table.Rows = append(table.Rows, []output.Cell{output.C("%s", line)})
+	}
+	return table
+}
+
+func (s *status) trafficLine() string {
+	where := fmt.Sprintf("service %s in namespace %s: ", s.Service, s.Namespace)
 	if s.Active == "" {
-		text += "its services are on different slots"
-	} else {
-		text += fmt.Sprintf("%s=%s has the traffic", s.SlotKey, s.Active)
+		return where + "its services are on different slots"
 	}
+	where += fmt.Sprintf("%s=%s has the traffic", s.SlotKey, s.Active)
 	if s.Since != nil {
-		text += " since " + output.Age(s.Since.Time, s.now) + " ago"
+		where += " since " + output.Age(s.Since.Time, s.now) + " ago"
 	}
-	if r := s.Release; r != nil {
-		text += fmt.Sprintf("; release %s (%s by %s): %s", r.ID, r.Operation, r.By, r.Phase)
-		if r.Until != nil && r.Until.After(s.now) {
-			text += ", " + output.Duration(r.Until.Sub(s.now).Round(time.Second)) + " left"
-		}
-		if r.Reason != "" {
-			text += ": " + r.Reason
-		}
+	return where
+}
+
+func (s *status) releaseLine() string {
+	r := s.Release
+	line := fmt.Sprintf("release %s (%s by %s): %s", r.ID, r.Operation, r.By, r.Phase)
+	if r.Until != nil && r.Until.After(s.now) {
+		line += ", " + output.Duration(r.Until.Sub(s.now).Round(time.Second)) + " left"
 	}
-	if s.Lock != nil {
-		text += fmt.Sprintf("; locked by %s since %s (%s)", s.Lock.Name, output.Age(s.Lock.Since.Time, s.now), s.Lock.Operation)
-		if s.Lock.Expired {
-			text += ", expired"
-		}
+	if r.Reason != "" {
+		line += ": " + r.Reason
 	}
-	return text
+	return line
 }
 
 func (s *status) slotTable() output.Table {
-	table := output.Table{Title: s.summary(), Columns: []output.Column{{Name: "SLOT"}, {Name: "TRAFFIC"}, {Name: "DEPLOYMENT"}, {Name: "READY"}, {Name: "AVAILABLE"},
+	table := output.Table{Columns: []output.Column{{Name: "SLOT"}, {Name: "TRAFFIC"}, {Name: "DEPLOYMENT"}, {Name: "READY"}, {Name: "AVAILABLE"},
 		{Name: "UPDATED", Wide: true}, {Name: "VERSION"}, {Name: "IMAGES"}}}
 	for _, one := range s.Slots {
 		traffic := output.S(output.Dim, "-")
