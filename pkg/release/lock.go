@@ -173,7 +173,8 @@ func (l *Lock) holds(lease *coordinationv1.Lease) {
 	l.lease, l.renewed = lease, time.Now()
 }
 
-// keep renews the lease until ctx ends. Errors are left to Check, which runs before every step.
+// keep renews the lease until ctx ends. Errors are left to Check, which runs before every step; after one that means that
+// somebody else has written the lease, it does not trust the last renewal any more.
 func (l *Lock) keep(ctx context.Context) {
 	defer close(l.ended)
 	for {
@@ -181,7 +182,14 @@ func (l *Lock) keep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-time.After(renewEvery):
-			_ = l.renew(ctx)
+			trying, cancel := context.WithTimeout(ctx, renewEvery)
+			err := l.renew(trying)
+			cancel()
+			if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+				l.mu.Lock()
+				l.renewed = time.Time{}
+				l.mu.Unlock()
+			}
 		}
 	}
 }

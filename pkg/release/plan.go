@@ -3,6 +3,7 @@ package release
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,14 +36,26 @@ type Plan struct {
 	Notes, Warnings []string
 }
 
-// Fingerprint tells whether two plans are the same to the person who approved one of them.
-func (p Plan) Fingerprint() string {
-	var b strings.Builder
-	fmt.Fprintln(&b, p.Title)
-	for _, step := range p.Steps {
-		fmt.Fprintln(&b, step.ID, step.Text, step.Commands)
+// Within tells whether whoever approved the one plan has approved this one too: it is the same, or some of its steps are
+// not needed any more, since the cluster went on with what an earlier command began.
+func (p Plan) Within(approved Plan) bool {
+	if len(p.Steps) > 0 && p.Title != approved.Title {
+		return false
 	}
-	return b.String()
+	rest := approved.Steps
+	for _, step := range p.Steps {
+		at := slices.IndexFunc(rest, step.looksLike)
+		if at < 0 {
+			return false
+		}
+		rest = rest[at+1:]
+	}
+	return true
+}
+
+// looksLike tells whether two steps are the same to a person.
+func (s Step) looksLike(other Step) bool {
+	return s.ID == other.ID && s.Text == other.Text && slices.Equal(s.Commands, other.Commands)
 }
 
 // Text returns the plan for a person: the title, numbered steps each with its commands, notes and warnings.

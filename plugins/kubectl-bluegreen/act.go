@@ -132,6 +132,10 @@ func (a *actor) act(ctx context.Context, verb string, makePlan func(context.Cont
 		if op, err = a.planAgain(ctx, op, makePlan); err != nil {
 			return err
 		}
+		if len(op.plan.Steps) == 0 {
+			a.tell(op.plan)
+			return printer.Print(&op.result)
+		}
 	}
 	return a.carryOut(ctx, printer, op)
 }
@@ -175,7 +179,7 @@ func (a *actor) planAgain(ctx context.Context, approved *operation, makePlan fun
 	if err != nil {
 		return nil, err
 	}
-	if now.plan.Fingerprint() != approved.plan.Fingerprint() {
+	if !now.plan.Within(approved.plan) {
 		return nil, exit.Errorf(exit.Conflict, "the cluster was changed since this plan was made, and the plan would now be another one; "+
 			"nothing was changed. Run the command again to see it")
 	}

@@ -35,6 +35,8 @@ type ending struct {
 	Keep   cli.KeepFor
 	Delete bool
 	Ignore []string
+	// Preview and Held are set when the release that plans it makes a preview, and holds the HPA of the side that goes.
+	Preview, Held bool
 }
 
 func (e *ending) add(fs *pflag.FlagSet) {
@@ -113,8 +115,8 @@ func (a *actor) finishSteps(w *world, p *pair, end ending, slots []*slot) ([]rel
 	}
 	var steps []release.Step
 	var objects []*unstructured.Unstructured
-	if preview := w.service(a.client.Namespace, previewName(p.Primary)); preview != nil && isPreview(preview) {
-		steps = append(steps, a.deleteStep("delete-preview", services, preview.Name))
+	if preview := w.service(a.client.Namespace, previewName(p.Primary)); preview == nil && end.Preview || preview != nil && isPreview(preview) {
+		steps = append(steps, a.deleteStep("delete-preview", services, previewName(p.Primary)))
 	}
 	kept := false
 	for _, s := range slots {
@@ -122,7 +124,7 @@ func (a *actor) finishSteps(w *world, p *pair, end ending, slots []*slot) ([]rel
 			continue
 		}
 		if s.size() == 0 && s.Deployment.Status.Replicas == 0 && !end.Delete {
-			steps = append(steps, a.unheldSteps(w, s)...)
+			steps = append(steps, a.unheldSteps(w, s, end.Held)...)
 			continue
 		}
 		if owner, owned := workload.GitOpsOwner(s.Deployment.Labels, s.Deployment.Annotations, s.Deployment.ManagedFields); owned && !a.AllowGitOps {
@@ -163,12 +165,12 @@ func (a *actor) shrinkSteps(w *world, p *pair, s *slot, end ending) []release.St
 		ID: "shrink", Text: fmt.Sprintf("scale deployment %s to 0", name), Commands: []string{scaleCommand(a.client.Namespace, name, 0)},
 		Do: func(ctx context.Context) (string, error) { return "", a.shrink(ctx, name, end.Ignore) },
 	}
-	return append(append(steps, shrink), a.unheldSteps(w, s)...)
+	return append(append(steps, shrink), a.unheldSteps(w, s, end.Held)...)
 }
 
-// unheldSteps give the HPA of a slot its own minimum back, when that is held.
-func (a *actor) unheldSteps(w *world, s *slot) []release.Step {
-	if hpa := w.autoscalerOf(s.Deployment); hpa != nil && hpa.Annotations[release.AnnotationFloor] != "" {
+// unheldSteps give the HPA of a slot its own minimum back, when that is held, or will be by an earlier step.
+func (a *actor) unheldSteps(w *world, s *slot, willBe bool) []release.Step {
+	if hpa := w.autoscalerOf(s.Deployment); hpa != nil && (willBe || hpa.Annotations[release.AnnotationFloor] != "") {
 		return []release.Step{a.unfloorStep(hpa.Name, s.name())}
 	}
 	return nil
@@ -217,18 +219,10 @@ func (a *actor) shrink(ctx context.Context, deployment string, ignored []string)
 	return err
 }
 
-// removeSteps delete the Deployment, and what was made for it.
+// removeSteps delete the Deployment, and before it what was made for it: that is found by the Deployment only.
 func (a *actor) removeSteps(w *world, s *slot, end ending) []release.Step {
 	name := s.name()
-	steps := []release.Step{{
-		ID: "delete-old", Text: fmt.Sprintf("delete deployment %s", name), Commands: []string{fmt.Sprintf("kubectl delete deployment %s -n %s", name, a.client.Namespace)},
-		Do: func(ctx context.Context) (string, error) {
-			if err := a.unreferenced(ctx, name, end.Ignore); err != nil {
-				return "", err
-			}
-			return a.delete(ctx, deployments, name)
-		},
-	}}
+	var steps []release.Step
 	if hpa := w.autoscalerOf(s.Deployment); hpa != nil && hpa.Annotations[release.AnnotationRelatedTo] != "" {
 		steps = append(steps, a.deleteStep("delete-hpa", autoscalers, hpa.Name))
 	}
@@ -237,7 +231,15 @@ func (a *actor) removeSteps(w *world, s *slot, end ending) []release.Step {
 			steps = append(steps, a.deleteStep("delete-pdb", budgets, budget.Name))
 		}
 	}
-	return steps
+	return append(steps, release.Step{
+		ID: "delete-old", Text: fmt.Sprintf("delete deployment %s", name), Commands: []string{fmt.Sprintf("kubectl delete deployment %s -n %s", name, a.client.Namespace)},
+		Do: func(ctx context.Context) (string, error) {
+			if err := a.unreferenced(ctx, name, end.Ignore); err != nil {
+				return "", err
+			}
+			return a.delete(ctx, deployments, name)
+		},
+	})
 }
 
 func (a *actor) deleteStep(id string, kind schema.GroupVersionResource, name string) release.Step {

@@ -398,7 +398,7 @@ func (a *actor) checkRoom(ctx context.Context, p *pair, idle *idlePlan, wanted *
 
 // companions adds the new side's HPA and PDBs when the active one has them, and the preview.
 func (a *actor) companions(ctx context.Context, w *world, p *pair, idle *idlePlan, from source) error {
-	if hpa := w.autoscalerOf(p.Active.Deployment); hpa != nil && (idle.slot.Deployment == nil || w.autoscalerOf(idle.slot.Deployment) == nil) {
+	if hpa := w.uncopied(p, idle.slot); hpa != nil {
 		if err := a.cloneAutoscaler(ctx, p, idle, hpa); err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/kubectl-switchyard/switchyard/pkg/kube"
 	"github.com/kubectl-switchyard/switchyard/pkg/release"
 	"github.com/kubectl-switchyard/switchyard/pkg/traffic"
+	"github.com/kubectl-switchyard/switchyard/pkg/workload"
 )
 
 // move is a switch of some Services from one slot to another.
@@ -67,7 +68,7 @@ func (a *actor) move(ctx context.Context, m move) error {
 		record.PhaseSince, record.Until = *record.SwitchedAt, soakEnd(m.soak)
 	}
 	extra := func(live *corev1.Service) kube.Fields {
-		if live.Name != m.services[0] {
+		if live.Name != m.services[0] || notedIn(live, m.record) {
 			return nil
 		}
 		annotations := map[string]string{release.AnnotationRelease: record.Annotation()}
@@ -81,6 +82,12 @@ func (a *actor) move(ctx context.Context, m move) error {
 	}
 	a.events.Normal(ctx, "Switched", "%s switched %s from %s=%s to %s (release %s)", a.by, strings.Join(m.services, ", "), m.key, m.from, m.to, m.record.ID)
 	return nil
+}
+
+// notedIn tells whether the Service's journal has the move of the record: it was made by an earlier try or command.
+func notedIn(live *corev1.Service, record release.Record) bool {
+	noted, err := release.ReadRecord(live.Annotations)
+	return err == nil && noted != nil && noted.ID == record.ID && noted.To == record.To && noted.SwitchedAt != nil
 }
 
 // repoint makes the judged Services select key=to, in their order. Each write holds only for the Service as it was judged:
@@ -108,10 +115,14 @@ func (a *actor) repointAll(ctx context.Context, judged []*corev1.Service, key, f
 		}
 	}
 	for _, service := range judged {
-		if service.Spec.Selector[key] == to {
+		fields := extra(service)
+		if service.Spec.Selector[key] != to {
+			fields = selectSlot(key, to).Merge(fields)
+		}
+		if len(fields) == 0 {
 			continue
 		}
-		patch, err := selectSlot(key, to).Merge(extra(service)).Conditional(service.ResourceVersion)
+		patch, err := fields.Conditional(service.ResourceVersion)
 		if err != nil {
 			return err
 		}
@@ -137,15 +148,36 @@ func (a *actor) awaitEndpoints(ctx context.Context, m move) (string, error) {
 		return "", err
 	}
 	slices := kube.NewStore[discoveryv1.EndpointSlice](a.client.Watching.DiscoveryV1().EndpointSlices(a.client.Namespace), metav1.ListOptions{})
-	missing := "the endpoints were not read yet"
+	missing, read := "the endpoints were not read yet", time.Now()
 	err = kube.Until(ctx, func() (bool, error) {
-		missing = unconverged(f, slices.Items())
-		return missing == "", nil
+		if missing = unconverged(f, slices.Items()); missing == "" || time.Since(read) < patience {
+			return missing == "", nil
+		}
+		// The pods may be other ones by now: replaced, scaled, or on a node that was lost.
+		if f, err = a.readFacts(ctx, m.services, m.key, m.to, m.deployment, 0); err != nil {
+			return false, err
+		}
+		f.Pods, read = readyPods(f.Pods), time.Now()
+		return false, nil
 	}, slices)
 	if err != nil && ctx.Err() != nil {
 		return "", exit.Ended(ctx, "the services select %s=%s, but %s", m.key, m.to, missing)
 	}
 	return fmt.Sprintf("%d pods behind every port", len(f.Pods)), err
+}
+
+// patience is how long the endpoints may take to follow the pods before the pods are read again.
+const patience = 2 * time.Second
+
+// readyPods returns the pods that are to be endpoints: one that is not ready any more is not waited for.
+func readyPods(pods []corev1.Pod) []corev1.Pod {
+	var ready []corev1.Pod
+	for i := range pods {
+		if workload.PodReady(&pods[i]) {
+			ready = append(ready, pods[i])
+		}
+	}
+	return ready
 }
 
 // judgedFor returns the facts that the switch was judged by just now, or reads them when it was done by an earlier call.
@@ -160,6 +192,9 @@ func (a *actor) judgedFor(ctx context.Context, m move) (*facts, error) {
 func unconverged(f *facts, slices []discoveryv1.EndpointSlice) string {
 	for _, service := range f.Services {
 		pods := f.matching(service)
+		if len(pods) == 0 {
+			return fmt.Sprintf("no pod of service %s is ready", service.Name)
+		}
 		endpoints := traffic.EndpointsOf(service, slices)
 		for _, port := range endpoints.Ports {
 			if in := port.Ready.CountIn(pods); in < len(pods) {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -38,17 +37,17 @@ func (a *actor) planRollback(ctx context.Context, to string) (*operation, error)
 		return nil, err
 	}
 	r := p.Record
-	if r != nil && r.Operation == "rollback" && r.To == p.Active.Value && p.settled(r.To) {
-		return a.unchanged(p, "rollback", fmt.Sprintf("service %s was rolled back to %s=%s by %s %s ago; to go forward again use switch --to %s",
-			p.Primary.Name, p.Key, r.To, r.By, time.Since(r.SwitchedAt.Time).Round(time.Second), r.From)), nil
+	if wentBack(r) && r.To == p.Active.Value && p.settled(r.To) {
+		return a.moved(w, p, "rollback", fmt.Sprintf("service %s was rolled back to %s=%s by %s %s; to go forward again use switch --to %s",
+			p.Primary.Name, p.Key, r.To, r.By, sinceSwitch(r), r.From)), nil
 	}
-	if r != nil && (r.Phase == release.Preparing || r.Phase == release.AtGate) && p.settled(r.From) {
+	if r != nil && (r.Phase == release.Preparing || r.Phase == release.AtGate) && !p.left(r.From) {
 		return a.unchanged(p, "rollback", fmt.Sprintf("release %s has not moved any traffic: service %s is on %s=%s all along; use abort to end it",
 			r.ID, p.Primary.Name, p.Key, r.From)), nil
 	}
 	if to == "" && r != nil {
 		to = r.From
-		if r.Operation == "rollback" { // one that was cut off between two Services
+		if wentBack(r) { // it was cut off between two Services
 			to = r.To
 		}
 	}
@@ -63,4 +62,9 @@ func (a *actor) planRollback(ctx context.Context, to string) (*operation, error)
 		return nil, exit.Errorf(exit.Refused, "service %q: the Deployment of slot %s=%s is gone, so there is nothing to roll back to%s", p.Primary.Name, p.Key, to, p.slotList())
 	}
 	return a.planMove(ctx, w, p, "rollback", target, true)
+}
+
+// wentBack tells whether a record is that of a way back.
+func wentBack(r *release.Record) bool {
+	return r != nil && (r.Operation == "rollback" || r.Operation == "abort")
 }

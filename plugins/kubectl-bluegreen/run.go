@@ -229,7 +229,7 @@ func (r *runner) planFresh(ctx context.Context, w *world, p *pair) (*operation, 
 		op.plan.Steps = append(op.plan.Steps, r.matchStep(w, p, idle))
 	}
 	switchSteps := r.moveSteps(w, p, m, idle.slot)
-	if idle.slot.Deployment == nil && w.autoscalerOf(p.Active.Deployment) != nil {
+	if w.uncopied(p, idle.slot) != nil {
 		switchSteps = append(switchSteps, r.unfloorStep(idle.name, idle.name)) // the HPA that is made in this run
 	}
 	op.plan.Steps = append(op.plan.Steps, switchSteps...)
@@ -313,8 +313,11 @@ func (r *runner) gateStep(p *pair, record release.Record) release.Step {
 
 // matchStep brings the new side to the serving side's size once more: an HPA may have scaled that since.
 func (r *runner) matchStep(w *world, p *pair, idle *idlePlan) release.Step {
-	hpa := w.autoscalerOf(p.Active.Deployment)
-	if idle.slot.Deployment != nil {
+	hpa := w.uncopied(p, idle.slot)
+	if hpa != nil { // its copy has the name of the new side
+		hpa = hpa.DeepCopy()
+		hpa.Name = idle.name
+	} else if idle.slot.Deployment != nil {
 		hpa = w.autoscalerOf(idle.slot.Deployment)
 	}
 	return release.Step{
@@ -328,10 +331,6 @@ func (r *runner) matchStep(w *world, p *pair, idle *idlePlan) release.Step {
 				have, err := r.replicasOf(ctx, idle.name)
 				if err != nil || have >= need {
 					return fmt.Sprintf("%d replicas", have), err
-				}
-				if hpa != nil && idle.slot.Deployment == nil {
-					hpa = hpa.DeepCopy()
-					hpa.Name = idle.name
 				}
 				grow := r.growStep(idle.name, p.Active.name(), need, hpa)
 				if _, err := grow.Do(ctx); err != nil {
@@ -398,11 +397,15 @@ func (r *runner) afterSwitch(w *world, p *pair, m move, old *slot) ([]release.St
 		ID: "journal-switched", Text: "note in the journal that the new side has stood the test",
 		Do: func(ctx context.Context) (string, error) { return "", r.settle(ctx, m) },
 	})
-	if r.keep.Forever || old == nil {
+	if r.keep.Forever {
 		return steps, nil
 	}
+	var leaving []*slot
+	if old != nil { // else it was deleted before the journal was closed
+		leaving = append(leaving, old)
+	}
 	keep := r.keep.For
-	if keep > 0 {
+	if keep > 0 && old != nil {
 		steps = append(steps, release.Step{
 			ID: "keep-old", Text: fmt.Sprintf("keep deployment %s for %s after the switch", old.name(), keep), Waits: true,
 			Do: func(ctx context.Context) (string, error) {
@@ -414,7 +417,7 @@ func (r *runner) afterSwitch(w *world, p *pair, m move, old *slot) ([]release.St
 			},
 		})
 	}
-	finish, _, err := r.finishSteps(w, p, ending{Delete: r.options.Delete}, []*slot{old})
+	finish, _, err := r.finishSteps(w, p, ending{Delete: r.options.Delete, Preview: r.options.Preview, Held: true}, leaving)
 	if err != nil {
 		return nil, err
 	}

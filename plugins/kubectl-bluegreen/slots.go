@@ -385,6 +385,14 @@ func (p *pair) settled(value string) bool {
 	return true
 }
 
+// left tells whether a Service that moves names another slot than value; one that names none does not.
+func (p *pair) left(value string) bool {
+	return slices.ContainsFunc(p.Services, func(service *corev1.Service) bool {
+		now := service.Spec.Selector[p.Key]
+		return now != "" && now != value
+	})
+}
+
 // looksLikeBlueGreen tells whether a Service should be in a listing: it has slots, or a journal.
 func looksLikeBlueGreen(p *pair) bool {
 	return !isPreview(p.Primary) && (distinct(p.Slots) > 1 || p.Primary.Annotations[release.AnnotationHistory] != "" || p.Record != nil)

@@ -110,6 +110,14 @@ func (w *world) lease(namespace, name string) *coordinationv1.Lease {
 	return nil
 }
 
+// uncopied returns the HPA of the active side when the slot has none beside it yet, nil otherwise.
+func (w *world) uncopied(p *pair, s *slot) *autoscalingv2.HorizontalPodAutoscaler {
+	if s.Deployment != nil && w.autoscalerOf(s.Deployment) != nil {
+		return nil
+	}
+	return w.autoscalerOf(p.Active.Deployment)
+}
+
 // autoscalerOf returns the HPA that scales the Deployment, nil when there is none.
 func (w *world) autoscalerOf(d *appsv1.Deployment) *autoscalingv2.HorizontalPodAutoscaler {
 	for i := range w.Autoscalers {
