@@ -73,7 +73,11 @@ func Run(ctx context.Context, args []string, streams genericiooptions.IOStreams,
 		}
 		text += "\nsee '" + cmd.CommandPath() + " --help'"
 	}
-	env.Messages().Errorf("%v", output.Text(output.EscapeLines(text)))
+	say := env.Messages().Errorf
+	if code == exit.Waiting { // it went as it should
+		say = env.Messages().Infof
+	}
+	say("%v", output.Text(output.EscapeLines(text)))
 	return code
 }
 

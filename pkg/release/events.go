@@ -3,6 +3,7 @@ package release
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -25,6 +26,7 @@ type Events struct {
 	// Say is told once that Events cannot be written.
 	Say func(format string, args ...any)
 
+	mu       sync.Mutex
 	silenced bool
 }
 
@@ -42,6 +44,8 @@ func (e *Events) Warning(ctx context.Context, reason, format string, args ...any
 }
 
 func (e *Events) write(ctx context.Context, kind, reason, message string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if e.DryRun || e.silenced {
 		return
 	}

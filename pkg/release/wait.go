@@ -130,9 +130,18 @@ func (a Awaited) line() string {
 	rollout := workload.RolloutOf(a.Deployment)
 	text := fmt.Sprintf("%d of %d available (%d ready, %d updated)", rollout.Available, rollout.Desired, rollout.Ready, rollout.Updated)
 	if len(a.Problems) > 0 {
-		text += "; " + a.Problems[0].Reason + ": " + a.Problems[0].Message
+		text += "; " + a.Problems[0].Reason + ": " + clip(a.Problems[0].Message)
 	}
 	return text
+}
+
+// clip shortens a message for a progress line; the error that may follow has it whole.
+func clip(message string) string {
+	const most = 120
+	if runes := []rune(message); len(runes) > most {
+		return string(runes[:most]) + "..."
+	}
+	return message
 }
 
 // explain makes the error for a final problem, with the evidence that a person would look for next.

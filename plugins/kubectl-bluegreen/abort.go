@@ -57,8 +57,12 @@ func (a *actor) planAbort(ctx context.Context, end ending) (*operation, error) {
 	}
 	op.result.Active = staying.Value
 	op.result.text = fmt.Sprintf("service/%s aborted: it is on %s=%s (deployment %s)", p.Primary.Name, p.Key, staying.Value, staying.name())
-	op.plan.Title = fmt.Sprintf("abort the release of service %s in namespace %s; the traffic stays on or goes to %s (deployment %s):", p.Primary.Name, a.client.Namespace,
-		staying.Value, staying.name())
+	course := "stays on"
+	if staying.Value != p.Active.Value {
+		course = "goes back to"
+	}
+	op.plan.Title = fmt.Sprintf("abort the release of service %s in namespace %s; the traffic %s %s (deployment %s):", p.Primary.Name, a.client.Namespace,
+		course, staying.Value, staying.name())
 	op.plan.Steps = append(op.plan.Steps, a.closeStep(p, "abort", resultAborted))
 	return op, nil
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/kubectl-switchyard/switchyard/pkg/cli"
@@ -53,6 +55,11 @@ type actor struct {
 	names             []string
 	primary, lockName string
 	by                string
+	// readVersion is the primary Service's resourceVersion when the plan was made, at readAt.
+	readVersion string
+	readAt      time.Time
+	// background holds writes that nothing waits for before the end.
+	background sync.WaitGroup
 	// judged are the facts that the last switch was judged by.
 	judged *facts
 	// toldUnread are the kinds of which the user was told that they were not checked.
@@ -175,6 +182,9 @@ func (a *actor) lock(ctx context.Context, verb string) (func(), error) {
 // planAgain plans on what is live now that the lock is held. Somebody may have changed things since the plan was shown;
 // then it is not what was approved.
 func (a *actor) planAgain(ctx context.Context, approved *operation, makePlan func(context.Context) (*operation, error)) (*operation, error) {
+	if a.stands(ctx) {
+		return approved, nil
+	}
 	now, err := makePlan(ctx)
 	if err != nil {
 		return nil, err
@@ -186,6 +196,18 @@ func (a *actor) planAgain(ctx context.Context, approved *operation, makePlan fun
 	return now, nil
 }
 
+// stands tells whether a plan that was made a moment ago, and that nobody had to think about, still stands: every release
+// operation writes the primary Service, so none has begun or ended while that is unchanged. What else matters is read
+// again by the steps.
+func (a *actor) stands(ctx context.Context) bool {
+	const moment = time.Second
+	if !a.Yes || time.Since(a.readAt) > moment {
+		return false
+	}
+	live, err := a.client.Typed.CoreV1().Services(a.client.Namespace).Get(ctx, a.primary, metav1.GetOptions{})
+	return err == nil && live.ResourceVersion == a.readVersion
+}
+
 func (a *actor) carryOut(ctx context.Context, printer *output.Printer, op *operation) error {
 	start := time.Now()
 	timings, err := a.engine.Run(ctx, op.plan.Steps)
@@ -195,9 +217,12 @@ func (a *actor) carryOut(ctx context.Context, printer *output.Printer, op *opera
 	if err != nil && op.failed != nil && !a.DryRun.Active() {
 		err = op.failed(ctx, err)
 	}
+	a.background.Wait()
 	op.result.Steps = append(op.result.Steps, timings...)
 	op.result.Seconds = time.Since(start).Seconds()
-	op.result.DryRun = string(a.DryRun)
+	if a.DryRun.Active() {
+		op.result.DryRun = string(a.DryRun)
+	}
 	var waiting *atGateError
 	switch {
 	case errors.As(err, &waiting):

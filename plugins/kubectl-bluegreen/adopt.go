@@ -184,7 +184,7 @@ func (a *actor) adoptServicesStep(p *pair) release.Step {
 		ID: "adopt-services", Text: fmt.Sprintf("let service %s select %s=%s too", strings.Join(names, ", "), key, value), Commands: commands,
 		Do: func(ctx context.Context) (string, error) {
 			judge := func(ctx context.Context) (*facts, error) {
-				f, err := a.readFacts(ctx, names, key, value, deployment, 0)
+				f, err := a.readFacts(ctx, names, key, value, deployment, "")
 				if err != nil || a.dry() {
 					return f, err
 				}

@@ -148,9 +148,9 @@ func (f facts) matching(service *corev1.Service) []corev1.Pod {
 }
 
 // readFacts reads live what a switch of the named Services to the slot is judged by. deployment may be "" when the slot
-// has none.
-func (a *actor) readFacts(ctx context.Context, names []string, key, to, deployment string, need int32) (*facts, error) {
-	f := &facts{Key: key, To: to, Need: need, Unprobed: a.AllowUnprobed, Now: time.Now()}
+// has none; peer is the Deployment whose size the slot must have, "" for any size.
+func (a *actor) readFacts(ctx context.Context, names []string, key, to, deployment, peer string) (*facts, error) {
+	f := &facts{Key: key, To: to, Unprobed: a.AllowUnprobed, Now: time.Now()}
 	typed, namespace := a.client.Typed, a.client.Namespace
 	inSlot := metav1.ListOptions{LabelSelector: key + "=" + to}
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -161,6 +161,10 @@ func (a *actor) readFacts(ctx context.Context, names []string, key, to, deployme
 			return err
 		})
 	}
+	group.Go(func() (err error) {
+		f.Need, err = a.replicasOf(groupCtx, peer)
+		return err
+	})
 	if deployment != "" {
 		group.Go(func() error {
 			found, err := typed.AppsV1().Deployments(namespace).Get(groupCtx, deployment, metav1.GetOptions{})

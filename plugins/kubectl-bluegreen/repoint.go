@@ -52,11 +52,7 @@ func (a *actor) switchStep(m move) release.Step {
 
 func (a *actor) move(ctx context.Context, m move) error {
 	judge := func(ctx context.Context) (*facts, error) {
-		need, err := a.replicasOf(ctx, m.peer)
-		if err != nil {
-			return nil, err
-		}
-		f, err := a.readFacts(ctx, m.services, m.key, m.to, m.deployment, need)
+		f, err := a.readFacts(ctx, m.services, m.key, m.to, m.deployment, m.peer)
 		if err != nil || a.dry() { // on a dry run nothing before this step has really happened
 			return f, err
 		}
@@ -80,7 +76,9 @@ func (a *actor) move(ctx context.Context, m move) error {
 	if err := a.repoint(ctx, m.key, m.from, m.to, judge, extra); err != nil {
 		return err
 	}
-	a.events.Normal(ctx, "Switched", "%s switched %s from %s=%s to %s (release %s)", a.by, strings.Join(m.services, ", "), m.key, m.from, m.to, m.record.ID)
+	a.background.Go(func() { // nobody waits for it while traffic moves
+		a.events.Normal(ctx, "Switched", "%s switched %s from %s=%s to %s (release %s)", a.by, strings.Join(m.services, ", "), m.key, m.from, m.to, m.record.ID)
+	})
 	return nil
 }
 
@@ -154,7 +152,7 @@ func (a *actor) awaitEndpoints(ctx context.Context, m move) (string, error) {
 			return missing == "", nil
 		}
 		// The pods may be other ones by now: replaced, scaled, or on a node that was lost.
-		if f, err = a.readFacts(ctx, m.services, m.key, m.to, m.deployment, 0); err != nil {
+		if f, err = a.readFacts(ctx, m.services, m.key, m.to, m.deployment, ""); err != nil {
 			return false, err
 		}
 		f.Pods, read = readyPods(f.Pods), time.Now()
@@ -185,7 +183,7 @@ func (a *actor) judgedFor(ctx context.Context, m move) (*facts, error) {
 	if a.judged != nil && a.judged.To == m.to {
 		return a.judged, nil
 	}
-	return a.readFacts(ctx, m.services, m.key, m.to, m.deployment, 0)
+	return a.readFacts(ctx, m.services, m.key, m.to, m.deployment, "")
 }
 
 // unconverged says what the EndpointSlices lack, "" when they are as they should be.

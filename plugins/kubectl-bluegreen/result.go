@@ -6,6 +6,7 @@ import (
 	"io"
 	"sort"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -103,6 +104,7 @@ func (a *actor) read(ctx context.Context) (*world, *pair, error) {
 		return nil, nil, err
 	}
 	a.primary, a.lockName, a.events.About.Name = p.Primary.Name, p.LockName, p.Primary.Name
+	a.readVersion, a.readAt = p.Primary.ResourceVersion, time.Now()
 	if p.RecordError != nil {
 		return nil, nil, exit.Errorf(exit.Refused, "service %s: %w; look at it, then remove it with kubectl annotate service %s -n %s %s-", p.Primary.Name,
 			p.RecordError, p.Primary.Name, a.client.Namespace, release.AnnotationRelease)

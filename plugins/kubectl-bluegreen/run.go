@@ -479,8 +479,8 @@ func (r *runner) liveRecordPatiently(ctx context.Context) (*release.Record, erro
 func (r *runner) soakFailed(ctx context.Context, p *pair, m move, failure *soakError) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(r.Timeout, lastWords))
 	defer cancel()
-	r.messages.Errorf("release %s failed: %s", m.record.ID, firstLine(failure))
-	r.events.Warning(ctx, "SoakFailed", "release %s: %s", m.record.ID, failure.reason)
+	r.messages.Warnf("release %s failed: %s", m.record.ID, firstLine(failure))
+	r.events.Warning(ctx, "SoakFailed", "release %s: %s", m.record.ID, firstLine(failure))
 	if r.options.OnFailure == failHold {
 		return r.hold(ctx, m, failure)
 	}

@@ -117,7 +117,7 @@ func revisionOf(s *slot) string {
 // planMove plans a switch or a rollback to a slot that exists. grow lets it bring the slot to full size first.
 func (a *actor) planMove(ctx context.Context, w *world, p *pair, verb string, target *slot, grow bool) (*operation, error) {
 	m := a.moveTo(p, verb, target)
-	f, err := a.readFacts(ctx, m.services, m.key, m.to, m.deployment, p.Active.size())
+	f, err := a.readFacts(ctx, m.services, m.key, m.to, m.deployment, p.Active.name())
 	if err != nil {
 		return nil, err
 	}
