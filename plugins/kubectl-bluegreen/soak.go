@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -157,26 +159,28 @@ func startURLCheck(ctx context.Context, options runOptions, until time.Time) (*l
 	return load.Start(ctx, load.Options{URL: options.CheckURL, Rate: checkRate, Concurrency: 4 * checkRate, Duration: duration, Timeout: 10 * time.Second})
 }
 
-// urlFailure says in which way the answers so far break the limits, "" while they do not or are too few.
+// urlFailure says in which way the answers so far break the limits, "" while they do not or are too few. A request on
+// its way is neither a success nor a loss yet.
 func urlFailure(report load.Report, options runOptions) string {
-	if report.Sent < checkSamples {
+	ended := report.Sent - report.InFlight
+	if ended < checkSamples {
 		return ""
 	}
-	success := 100 * float64(report.Answered) / float64(report.Sent)
+	success := 100 * float64(report.Answered) / float64(ended)
 	if success < options.CheckSuccess {
-		return fmt.Sprintf("%s: %.1f%% of %d requests succeeded, the limit is %.1f%%%s", options.CheckURL, success, report.Sent, options.CheckSuccess, lossText(report))
+		return fmt.Sprintf("%s: %.1f%% of %d requests succeeded, the limit is %.1f%%%s", options.CheckURL, success, ended, options.CheckSuccess, lossText(report))
 	}
 	limit := options.CheckLatency.Duration.Seconds()
 	if limit > 0 && report.Latency.P90Seconds > limit {
-		return fmt.Sprintf("%s: 90%% of %d requests took up to %.3f s, the limit is %.3f s", options.CheckURL, report.Sent, report.Latency.P90Seconds, limit)
+		return fmt.Sprintf("%s: 90%% of %d requests took up to %.3f s, the limit is %.3f s", options.CheckURL, ended, report.Latency.P90Seconds, limit)
 	}
 	return ""
 }
 
 func lossText(report load.Report) string {
 	var parts []string
-	for cause, loss := range report.LostBy {
-		parts = append(parts, fmt.Sprintf("%d %s", loss.Count, cause))
+	for _, cause := range slices.Sorted(maps.Keys(report.LostBy)) {
+		parts = append(parts, fmt.Sprintf("%d %s", report.LostBy[cause].Count, cause))
 	}
 	if len(parts) == 0 {
 		return ""
