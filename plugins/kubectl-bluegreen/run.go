@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -15,7 +14,6 @@ import (
 	"github.com/spf13/pflag"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/utils/ptr"
 
 	"github.com/kubectl-switchyard/switchyard/pkg/cli"
 	"github.com/kubectl-switchyard/switchyard/pkg/exit"
@@ -149,53 +147,6 @@ func (r *runner) plan(ctx context.Context) (*operation, error) {
 	return r.planFresh(ctx, w, p)
 }
 
-// planResume goes on with the run in the journal. It returns nothing when that run is over and another one is wanted.
-func (r *runner) planResume(ctx context.Context, w *world, p *pair) (*operation, error) {
-	record := p.Record
-	options := runOptions{}
-	if err := json.Unmarshal(record.Options, &options); err != nil {
-		return nil, exit.Errorf(exit.Refused, "release %s: its options in the journal are unreadable: %w; end it with abort", record.ID, err)
-	}
-	same := !r.source.given() || slices.Equal(options.Images, r.source.Images) && (len(r.source.Images) > 0 || r.manifest != nil)
-	switch {
-	case same:
-	case record.Phase == release.Switched:
-		return nil, nil
-	default:
-		return nil, exit.Errorf(exit.Refused, "release %s of %s is in progress with other images (%s), it is %s; end it with abort first; nothing was changed",
-			record.ID, record.By, imageText(record.Images), record.Phase)
-	}
-	resumed := *r
-	resumed.options = options
-	resumed.source.Images, resumed.source.Preview = options.Images, options.Preview
-	if err := resumed.keep.Set(options.KeepOld); err != nil {
-		return nil, exit.Errorf(exit.Refused, "release %s: keepOld in the journal: %w; end it with abort", record.ID, err)
-	}
-	switch record.Phase {
-	case release.Soaking, release.Switched:
-		return resumed.planAfterSwitch(w, p)
-	case release.AtGate:
-		if options.Gate == gateManual && !r.approve {
-			return nil, gateError(p)
-		}
-	}
-	if r.manifest == nil && len(options.Images) == 0 {
-		return nil, exit.Errorf(exit.Usage, "release %s was begun with -f or -k; give the same again to resume it", record.ID)
-	}
-	return resumed.planFresh(ctx, w, p)
-}
-
-// atGateError says that the release waits for a person.
-type atGateError struct{ text string }
-
-func (e *atGateError) Error() string { return e.text }
-
-func gateError(p *pair) error {
-	gate := &atGateError{fmt.Sprintf("release %s waits at its gate: the new side is up, the traffic is on %s=%s; go on with kubectl bluegreen run %s --approve, or end it with abort",
-		p.Record.ID, p.Key, p.Active.Value, p.Primary.Name)}
-	return exit.Errorf(exit.Waiting, "%w", gate)
-}
-
 // planFresh plans everything from the beginning; what is done already is found so by its step.
 func (r *runner) planFresh(ctx context.Context, w *world, p *pair) (*operation, error) {
 	if p.Record != nil && underway(p.Record) && p.Record.Operation == "rollback" {
@@ -285,32 +236,6 @@ func (r *runner) operation(p *pair, m move) *operation {
 			r.keptText(p, m))}}
 }
 
-func (r *runner) keptText(p *pair, m move) string {
-	if !r.keep.Forever {
-		return ""
-	}
-	return fmt.Sprintf("; deployment %s is kept at full size for the way back, until kubectl bluegreen finish %s", m.peer, p.Primary.Name)
-}
-
-func (r *runner) gateStep(p *pair, record release.Record) release.Step {
-	return release.Step{
-		ID: "gate", Text: "stop at the gate until somebody approves (exit code 3)",
-		Do: func(ctx context.Context) (string, error) {
-			if r.dry() {
-				return "", nil
-			}
-			at := record.In(release.AtGate, kube.Now())
-			if err := r.journal(ctx, at); err != nil {
-				return "", err
-			}
-			r.events.Normal(ctx, "WaitingAtGate", "release %s of %s waits for approval before the switch to %s=%s", at.ID, at.By, at.SlotKey, at.To)
-			waiting := *p
-			waiting.Record = &at
-			return "", gateError(&waiting)
-		},
-	}
-}
-
 // matchStep brings the new side to the serving side's size once more: an HPA may have scaled that since.
 func (r *runner) matchStep(w *world, p *pair, idle *idlePlan) release.Step {
 	hpa := w.uncopied(p, idle.slot)
@@ -342,49 +267,6 @@ func (r *runner) matchStep(w *world, p *pair, idle *idlePlan) release.Step {
 			}
 		},
 	}
-}
-
-// planAfterSwitch resumes a run whose traffic has moved, at least for the primary Service.
-func (r *runner) planAfterSwitch(w *world, p *pair) (*operation, error) {
-	record := *p.Record
-	if p.Active.Value != record.To {
-		if record.Phase == release.Switched { // rolled back by hand since: that run is over
-			return nil, nil
-		}
-		return nil, exit.Errorf(exit.Conflict, "release %s: service %s was moved to %s=%s by somebody else during its soak; end the release with abort; nothing was changed",
-			record.ID, p.Primary.Name, p.Key, p.Active.Value)
-	}
-	old := p.slot(record.From)
-	m := move{services: p.serviceNames(), key: p.Key, from: record.From, to: record.To, deployment: p.Active.name(), peer: old.name(),
-		what: fmt.Sprintf("switch to %s=%s refused", p.Key, record.To), record: record, soak: r.options.Soak.Duration}
-	op := r.operation(p, m)
-	op.plan.Title = fmt.Sprintf("resume release %s of %s to service %s, which is %s:", record.ID, record.By, p.Primary.Name, record.Phase)
-	if !p.settled(record.To) {
-		op.plan.Steps = append(op.plan.Steps, r.switchStep(m))
-	}
-	if record.Phase == release.Soaking {
-		op.plan.Steps = append(op.plan.Steps, r.endpointsStep(m))
-		if hpa := w.autoscalerOf(p.Active.Deployment); hpa != nil {
-			op.plan.Steps = append(op.plan.Steps, r.unfloorStep(hpa.Name, p.Active.name()))
-		}
-	}
-	rest, err := r.afterSwitch(w, p, m, old)
-	if err != nil {
-		return nil, err
-	}
-	if record.Phase == release.Switched {
-		if record.Reason != "" {
-			return nil, exit.Errorf(exit.No, "release %s failed its soak and is held on %s=%s: %s; go back with kubectl bluegreen rollback %s, or begin another release",
-				record.ID, p.Key, record.To, record.Reason, p.Primary.Name)
-		}
-		if r.keep.Forever {
-			return r.unchanged(p, "run", fmt.Sprintf("release %s is done: service %s is on %s=%s (deployment %s)", record.ID, p.Primary.Name, p.Key, record.To, p.Active.name())), nil
-		}
-		rest = slices.DeleteFunc(rest, func(step release.Step) bool { return step.ID == "soak" || step.ID == "journal-switched" })
-	}
-	op.plan.Steps = append(op.plan.Steps, rest...)
-	op.failed = r.runFailed(p, m)
-	return op, nil
 }
 
 // afterSwitch returns the steps from the soak on.
@@ -425,92 +307,4 @@ func (r *runner) afterSwitch(w *world, p *pair, m move, old *slot) ([]release.St
 	closing := *p
 	closing.Record = &m.record
 	return append(steps, r.closeStep(&closing, "finish", resultDone)), nil
-}
-
-// settle ends the soak in the journal: the release is done, the old side is kept for the way back.
-func (r *runner) settle(ctx context.Context, m move) error {
-	live, err := r.liveRecord(ctx)
-	if err != nil {
-		return err
-	}
-	record := m.record
-	if live != nil && live.ID == record.ID {
-		record = *live
-	}
-	kept := record.In(release.Switched, kube.Now())
-	if !r.keep.Forever && kept.SwitchedAt != nil {
-		kept.Until = ptr.To(metav1.NewTime(kept.SwitchedAt.Add(r.keep.For)))
-	}
-	r.events.Normal(ctx, "Released", "release %s of %s is done: %s=%s has the traffic", record.ID, record.By, m.key, m.to)
-	return r.conclude(ctx, entryOf(record, "run", resultDone, ""), &kept)
-}
-
-// runFailed decides what a failed step means: before the switch the traffic never moved; after it a failed soak moves it
-// back. Everything else can be resumed.
-func (r *runner) runFailed(p *pair, m move) func(context.Context, error) error {
-	return func(ctx context.Context, err error) error {
-		var soak *soakError
-		live, readErr := r.liveRecordPatiently(ctx)
-		switch {
-		case readErr != nil:
-			return err
-		case errors.As(err, &soak):
-			return r.soakFailed(ctx, p, m, soak)
-		case live != nil && live.ID == m.record.ID && live.Phase == release.Soaking && exit.CodeOf(err) == exit.No:
-			return r.soakFailed(ctx, p, m, &soakError{err.Error()})
-		case live != nil && live.ID == m.record.ID && (live.Phase == release.Soaking || live.Phase == release.Switched):
-			return exit.Errorf(exit.CodeOf(err), "%w\nthe traffic of service %s is on %s=%s (deployment %s); resume with kubectl bluegreen run %s, or go back with rollback",
-				err, p.Primary.Name, m.key, m.to, m.deployment, p.Primary.Name)
-		}
-		return r.prepareFailed(p, m.record)(ctx, err)
-	}
-}
-
-// lastWords is how long the end of a failed run may take when its own deadline has passed.
-const lastWords = time.Minute
-
-func (r *runner) liveRecordPatiently(ctx context.Context) (*release.Record, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookBack)
-	defer cancel()
-	return r.liveRecord(ctx)
-}
-
-// soakFailed moves the traffic back, or holds.
-func (r *runner) soakFailed(ctx context.Context, p *pair, m move, failure *soakError) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(r.Timeout, lastWords))
-	defer cancel()
-	r.messages.Warnf("release %s failed: %s", m.record.ID, firstLine(failure))
-	r.events.Warning(ctx, "SoakFailed", "release %s: %s", m.record.ID, firstLine(failure))
-	if r.options.OnFailure == failHold {
-		return r.hold(ctx, m, failure)
-	}
-	reason := firstLine(failure)
-	back := m
-	back.from, back.to, back.deployment, back.peer = m.to, m.from, m.peer, m.deployment
-	back.what = fmt.Sprintf("roll back to %s=%s refused", m.key, m.from)
-	back.soak = 0
-	back.record.Operation, back.record.From, back.record.To, back.record.Reason = "rollback", m.to, m.from, reason
-	back.record = back.record.In(release.Switched, kube.Now())
-	back.entry = entryOf(m.record, "run", resultRolledBack, reason)
-	if _, err := r.engine.Run(ctx, []release.Step{r.switchStep(back), r.endpointsStep(back)}); err != nil {
-		return exit.Errorf(exit.No, "release %s failed: %w\nand the way back is closed: %w\nthe traffic of service %s stays on %s=%s (deployment %s)", m.record.ID, failure, err,
-			p.Primary.Name, m.key, m.to, m.deployment)
-	}
-	return exit.Errorf(exit.No, "release %s failed: %w\nall traffic of service %s is back on %s=%s (deployment %s); deployment %s is left for a look, end it with kubectl bluegreen finish %s",
-		m.record.ID, failure, p.Primary.Name, m.key, m.from, m.peer, m.deployment, p.Primary.Name)
-}
-
-// hold leaves the traffic where it is and says so.
-func (r *runner) hold(ctx context.Context, m move, failure *soakError) error {
-	live, err := r.liveRecord(ctx)
-	if err != nil || live == nil {
-		live = &m.record
-	}
-	held := live.In(release.Switched, kube.Now())
-	held.Reason = firstLine(failure)
-	if err := r.conclude(ctx, entryOf(m.record, "run", resultFailed, held.Reason), &held); err != nil {
-		r.messages.Warnf("the journal was not written: %v", err)
-	}
-	return exit.Errorf(exit.No, "release %s failed: %w\nthe traffic of service %s is held on %s=%s (deployment %s), as --on-failure=hold asks; go back with kubectl bluegreen rollback %s",
-		m.record.ID, failure, r.primary, m.key, m.to, m.deployment, r.primary)
 }
