@@ -112,13 +112,24 @@ type podWatch struct {
 func (w *podWatch) failure(seen release.Awaited) string {
 	for i := range seen.Pods {
 		pod := &seen.Pods[i]
-		for _, status := range pod.Status.ContainerStatuses {
+		for _, status := range servingStatuses(pod) {
 			if why := w.containerFailure(pod, status); why != "" {
 				return why
 			}
 		}
 	}
 	return ""
+}
+
+// servingStatuses are those of the containers that run as long as the pod does: sidecars, which are restartable init
+// containers (KEP-753), and the others.
+func servingStatuses(pod *corev1.Pod) []corev1.ContainerStatus {
+	sidecars := slices.DeleteFunc(slices.Clone(pod.Status.InitContainerStatuses), func(status corev1.ContainerStatus) bool {
+		return !slices.ContainsFunc(pod.Spec.InitContainers, func(c corev1.Container) bool {
+			return c.Name == status.Name && ptr.Deref(c.RestartPolicy, "") == corev1.ContainerRestartPolicyAlways
+		})
+	})
+	return append(sidecars, pod.Status.ContainerStatuses...)
 }
 
 func (w *podWatch) containerFailure(pod *corev1.Pod, status corev1.ContainerStatus) string {

@@ -96,6 +96,29 @@ containerStatuses:
 	}
 }
 
+func TestPodWatchOfInitContainers(t *testing.T) {
+	const ended = "  - {name: %s, state: {terminated: {exitCode: 1, reason: Error, finishedAt: \"2026-11-22T03:30:05Z\"}}}\n"
+	tests := map[string]struct{ container, want string }{
+		"a sidecar serves as long as the pod": {"proxy", "container proxy of pod hello-green-1 ended with exit code 1 (Error) 5s after the switch"},
+		"an ordinary one ends by intent":      {"migrate", ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			pod := parse[corev1.Pod](t, `
+metadata: {name: hello-green-1}
+spec:
+  initContainers:
+  - {name: proxy, restartPolicy: Always}
+  - {name: migrate}
+status:
+  initContainerStatuses:
+`+fmt.Sprintf(ended, test.container))
+			watch := podWatch{since: moment.Time, ready: map[string]bool{}}
+			wantText(t, watch.failure(release.Awaited{Pods: []corev1.Pod{pod}}), test.want)
+		})
+	}
+}
+
 func TestPodWatchNamesItsEvidence(t *testing.T) {
 	watch := podWatch{since: moment.Time, ready: map[string]bool{}}
 	pod := parse[corev1.Pod](t, `
