@@ -32,7 +32,7 @@ type Namespace struct {
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
 
 // NewNamespace makes a namespace and removes it, without waiting, when the test ends. When the test failed, its objects and
-// Events are logged first.
+// warning Events are logged first.
 func NewNamespace(t testing.TB) *Namespace {
 	t.Helper()
 	base := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(t.Name()), "-"), "-")
@@ -61,7 +61,7 @@ func (n *Namespace) use(config *clientcmdapi.Config) {
 
 func (n *Namespace) remove() {
 	if n.t.Failed() {
-		n.t.Logf("%s%s", n.Try("get", "deployments,pods,services,leases").Stdout, n.Try("get", "events", "--sort-by=.metadata.creationTimestamp",
+		n.t.Logf("%s%s", n.Try("get", "deployments,pods,services,leases").Stdout, n.Try("get", "events", "--field-selector=type=Warning",
 			"-o", "custom-columns=LAST:.lastTimestamp,COUNT:.count,KIND:.involvedObject.kind,NAME:.involvedObject.name,REASON:.reason,MESSAGE:.message").Stdout)
 	}
 	n.Try("delete", "namespace", n.Name, "--wait=false")
