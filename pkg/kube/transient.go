@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -14,13 +13,20 @@ import (
 
 	"golang.org/x/net/http2"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/kubectl-switchyard/switchyard/pkg/exit"
 )
 
 // Transient tells whether err may go away by itself: the API server is restarting or overloaded, or the network broke.
 // A step that is safe to repeat is repeated on it. A write whose answer was lost may have happened, so it must be
 // preceded by a fresh read. What only a change of the configuration cures (a certificate that is not trusted, a host
-// name that does not exist), a missing right and the end of the caller's own context are not transient.
+// name that does not exist), a missing right and the end of the caller's own context are not transient, and neither is
+// what carries an exit code: that is a verdict, whatever it wraps.
 func Transient(err error) bool {
+	var verdict *exit.Error
+	if errors.As(err, &verdict) {
+		return false
+	}
 	var status apierrors.APIStatus
 	if errors.As(err, &status) {
 		code := status.Status().Code
@@ -77,9 +83,9 @@ const (
 	lastPause  = 2 * time.Second
 )
 
-// Persist calls do until it succeeds, fails for good, or ctx ends; then the error wraps ctx's and the last one. do must
-// be safe to repeat. again is told the first error that is not taken for an answer.
-func Persist(ctx context.Context, do func() error, again func(err error)) error {
+// Persist calls do until it succeeds, fails for good, or ctx ends; then the error is exit.Ended's and names what was to be
+// done and the last error. do must be safe to repeat. again is told the first error that is not taken for an answer.
+func Persist(ctx context.Context, what string, do func() error, again func(err error)) error {
 	refused, told := false, false
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		err := do()
@@ -96,7 +102,7 @@ func Persist(ctx context.Context, do func() error, again func(err error)) error 
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w (last error: %w)", ctx.Err(), err)
+			return exit.Ended(ctx, "%s (last error: %w)", what, err)
 		case <-time.After(pause):
 		}
 	}

@@ -67,6 +67,7 @@ func TestTransient(t *testing.T) {
 		{"deadline of the context, bare", context.DeadlineExceeded, false},
 		{"deadline, said by a step", exit.Errorf(exit.TimedOut, "not ready: %w", context.DeadlineExceeded), false},
 		{"a verdict", exit.Errorf(exit.Refused, "no"), false},
+		{"a verdict over an error that passes", exit.Errorf(exit.TimedOut, "last error: %w", apierrors.NewServiceUnavailable("starting")), false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -148,7 +149,7 @@ func TestPersist(t *testing.T) {
 		{"a token is renewed once", []error{unauthorized, nil}, "<nil>", exit.OK, 2, []string{"token expired"}, 200 * time.Millisecond},
 		{"a token that stays refused", []error{unauthorized, unauthorized}, "token expired", exit.Unreachable, 2, []string{"token expired"}, 200 * time.Millisecond},
 		{"never done", []error{busy, busy, busy, busy, busy, busy, busy, busy, busy, busy, busy, busy, busy, busy, busy, busy, busy, busy},
-			"context deadline exceeded (last error: starting)", exit.TimedOut, 18, []string{"starting"}, 30 * time.Second},
+			"timed out: read it (last error: starting)", exit.TimedOut, 18, []string{"starting"}, 30 * time.Second},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -157,7 +158,7 @@ func TestPersist(t *testing.T) {
 				defer cancel()
 				start, tries := time.Now(), 0
 				var told []string
-				err := Persist(ctx, func() error { tries++; return test.answers[tries-1] }, func(err error) { told = append(told, err.Error()) })
+				err := Persist(ctx, "read it", func() error { tries++; return test.answers[tries-1] }, func(err error) { told = append(told, err.Error()) })
 				if fmt.Sprint(err) != test.want || exit.CodeOf(err) != test.code || tries != test.tries || fmt.Sprint(told) != fmt.Sprint(test.told) || time.Since(start) != test.took {
 					t.Errorf("got  %v (exit code %d) after %d tries and %s, told %v\nwant %v (exit code %d) after %d tries and %s, told %v",
 						err, exit.CodeOf(err), tries, time.Since(start), told, test.want, test.code, test.tries, test.took, test.told)

@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	coordinationclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/kubectl-switchyard/switchyard/pkg/exit"
@@ -20,13 +21,19 @@ import (
 const (
 	// leaseDuration is how long a holder that stopped renewing is waited for.
 	leaseDuration = 15 * time.Second
-	// renewEvery leaves a live holder two more tries before anybody may think it dead.
+	// renewEvery leaves a live holder two more tries before anybody may think it dead. A try may take as long.
 	renewEvery = 5 * time.Second
+	// renewAgain is the pause after a renewal that failed.
+	renewAgain = time.Second
 	// longDead is the age of the last renewal at which a lease is taken over without first watching it for a
-	// leaseDuration. It is far longer than any clock skew between two machines that both speak TLS.
-	longDead = 5 * time.Minute
+	// leaseDuration. It is the one place where the clocks of two machines are compared, so it allows for a bad one.
+	longDead = time.Hour
 	// watchEvery is how often a foreign lease is looked at while it is being watched for a sign of life.
 	watchEvery = time.Second
+	// tries is how often a write to the lease is worked out anew when somebody else wrote in between.
+	tries = 5
+	// releaseWithin bounds the return of the lock, which must not hold up the end of an interrupted command.
+	releaseWithin = 3 * time.Second
 )
 
 // annotationOperation on a Lease says what its holder is doing.
@@ -49,12 +56,15 @@ type LockRequest struct {
 type Lock struct {
 	client  kubernetes.Interface
 	request LockRequest
-	stop    context.CancelFunc
-	ended   chan struct{}
+	// held ends when the lock is lost, with the reason as its cause.
+	held context.Context
+	lose context.CancelCauseFunc
+	// stop ends the renewal, ended tells that it has.
+	stop  context.CancelFunc
+	ended chan struct{}
 
-	mu      sync.Mutex
-	lease   *coordinationv1.Lease
-	renewed time.Time
+	mu    sync.Mutex
+	lease *coordinationv1.Lease
 }
 
 // LeaseName returns the name of the Lease that guards target, such as "service/hello".
@@ -70,63 +80,80 @@ func LeaseName(target string) string {
 
 // Acquire takes the lock. One that a dead client left behind is taken over once it was seen unrenewed for its whole
 // duration, which needs no agreement of clocks; one that shows life gives an error with exit.Conflict that tells who
-// holds it and since when.
+// holds it and since when. Errors that may pass are waited out until ctx ends.
 func Acquire(ctx context.Context, client kubernetes.Interface, request LockRequest) (*Lock, error) {
 	request.Holder = fmt.Sprintf("%s/%s", request.Holder, NewID())
 	lock := &Lock{client: client, request: request, ended: make(chan struct{})}
-	if err := lock.acquire(ctx); err != nil {
+	err := kube.Persist(ctx, "take the lock on "+request.Target, func() error { return lock.acquire(ctx) }, func(err error) {
+		request.Say("the lock on %s cannot be taken: %v; trying again", request.Target, err)
+	})
+	if err != nil {
 		return nil, err
 	}
+	lock.held, lock.lose = context.WithCancelCause(context.Background())
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	lock.stop = stop
 	go lock.keep(background)
 	return lock, nil
 }
 
+func (l *Lock) leases() coordinationclient.LeaseInterface {
+	return l.client.CoordinationV1().Leases(l.request.Namespace)
+}
+
+// acquire creates the lease, or takes one over that nobody holds any more.
 func (l *Lock) acquire(ctx context.Context) error {
-	leases := l.client.CoordinationV1().Leases(l.request.Namespace)
-	name := LeaseName(l.request.Target)
-	lease, err := leases.Create(ctx, l.newLease(name), kube.CreateOptions(false))
-	if err == nil {
-		l.holds(lease)
-		return nil
+	for try := 1; ; try++ {
+		lease, err := l.leases().Create(ctx, l.newLease(), kube.CreateOptions(false))
+		if apierrors.IsAlreadyExists(err) {
+			lease, err = l.takeOver(ctx)
+		}
+		again := apierrors.IsNotFound(err) || apierrors.IsConflict(err) // released, or taken by another, in between
+		if !again || try == tries {
+			if err == nil {
+				l.holds(lease)
+			}
+			return err
+		}
 	}
-	if !apierrors.IsAlreadyExists(err) {
-		return err
-	}
-	found, err := leases.Get(ctx, name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) { // released in between
-		return l.acquire(ctx)
-	}
+}
+
+// takeOver writes this client into the lease that is there, once it may. When that changes meanwhile, the error is
+// the API server's Conflict or NotFound.
+func (l *Lock) takeOver(ctx context.Context) (*coordinationv1.Lease, error) {
+	found, err := l.leases().Get(ctx, LeaseName(l.request.Target), metav1.GetOptions{})
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if holderOf(found) == l.request.Holder { // the answer to an earlier try was lost
+		return found, nil
 	}
 	if err := l.awaitDeath(ctx, found); err != nil {
-		return err
+		return nil, err
 	}
-	return l.takeOver(ctx, found)
+	wanted := l.newLease()
+	wanted.ResourceVersion = found.ResourceVersion
+	return l.leases().Update(ctx, wanted, metav1.UpdateOptions{FieldManager: kube.Manager})
 }
 
 // awaitDeath returns nil once found may be taken over.
 func (l *Lock) awaitDeath(ctx context.Context, found *coordinationv1.Lease) error {
-	if l.request.Force || ptr.Deref(found.Spec.HolderIdentity, "") == "" || time.Since(renewTime(found)) > longDead {
+	if l.request.Force || holderOf(found) == "" || time.Since(renewTime(found)) > longDead {
 		return nil
 	}
 	l.request.Say("%s is locked by %s; waiting up to %s to see whether that one is alive", l.request.Target, describe(found), leaseDuration)
 	deadline := time.Now().Add(leaseDuration)
 	for time.Now().Before(deadline) {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(watchEvery):
-		}
-		now, err := l.client.CoordinationV1().Leases(l.request.Namespace).Get(ctx, found.Name, metav1.GetOptions{})
-		switch {
-		case apierrors.IsNotFound(err):
-			return nil
-		case err != nil && !kube.Transient(err):
+		if err := Sleep(ctx, watchEvery); err != nil {
 			return err
-		case err == nil && now.ResourceVersion != found.ResourceVersion:
+		}
+		now, err := l.leases().Get(ctx, found.Name, metav1.GetOptions{})
+		switch {
+		case kube.Transient(err):
+			deadline = time.Now().Add(leaseDuration) // the holder may not have been able to renew it either
+		case err != nil:
+			return err
+		case now.ResourceVersion != found.ResourceVersion:
 			return exit.Errorf(exit.Conflict, "%s is locked by %s; wait for it to end, or pass --take-lock if you know that it is dead",
 				l.request.Target, describe(now))
 		}
@@ -134,28 +161,11 @@ func (l *Lock) awaitDeath(ctx context.Context, found *coordinationv1.Lease) erro
 	return nil
 }
 
-// takeOver writes this client into a lease that nobody holds any more, unless somebody else was faster.
-func (l *Lock) takeOver(ctx context.Context, found *coordinationv1.Lease) error {
-	wanted := l.newLease(found.Name)
-	wanted.ResourceVersion = found.ResourceVersion
-	lease, err := l.client.CoordinationV1().Leases(l.request.Namespace).Update(ctx, wanted, metav1.UpdateOptions{FieldManager: kube.Manager})
-	switch {
-	case apierrors.IsNotFound(err): // released while it was being watched
-		return l.acquire(ctx)
-	case apierrors.IsConflict(err):
-		return exit.Errorf(exit.Conflict, "%s was just locked by somebody else; try again", l.request.Target)
-	case err != nil:
-		return err
-	}
-	l.holds(lease)
-	return nil
-}
-
-func (l *Lock) newLease(name string) *coordinationv1.Lease {
+func (l *Lock) newLease() *coordinationv1.Lease {
 	now := metav1.NowMicro()
 	return &coordinationv1.Lease{
 		ObjectMeta: metav1.ObjectMeta{
-			Name: name, Namespace: l.request.Namespace,
+			Name: LeaseName(l.request.Target), Namespace: l.request.Namespace,
 			Annotations: map[string]string{annotationOperation: l.request.Operation},
 		},
 		Spec: coordinationv1.LeaseSpec{
@@ -170,73 +180,88 @@ func (l *Lock) newLease(name string) *coordinationv1.Lease {
 func (l *Lock) holds(lease *coordinationv1.Lease) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.lease, l.renewed = lease, time.Now()
+	l.lease = lease
 }
 
-// keep renews the lease until ctx ends. Errors are left to Check, which runs before every step; after one that means that
-// somebody else has written the lease, it does not trust the last renewal any more.
+// keep renews the lease until ctx ends or the lock is lost. Other errors are left to the next renewal, and to Check.
 func (l *Lock) keep(ctx context.Context) {
 	defer close(l.ended)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(renewEvery):
-			trying, cancel := context.WithTimeout(ctx, renewEvery)
-			err := l.renew(trying)
-			cancel()
-			if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
-				l.mu.Lock()
-				l.renewed = time.Time{}
-				l.mu.Unlock()
-			}
+	for pause := renewEvery; Sleep(ctx, pause) == nil && l.held.Err() == nil; {
+		pause = renewEvery
+		if err := l.renew(ctx); err != nil {
+			pause = renewAgain
 		}
 	}
 }
 
+// renew writes a new time into the lease. An error that is not the end of ctx and not transient means that the lock is
+// lost, or a right is missing.
 func (l *Lock) renew(ctx context.Context) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	wanted := l.lease.DeepCopy()
-	now := metav1.NowMicro()
-	wanted.Spec.RenewTime = &now
-	lease, err := l.client.CoordinationV1().Leases(l.request.Namespace).Update(ctx, wanted, metav1.UpdateOptions{FieldManager: kube.Manager})
-	if err == nil {
-		l.lease, l.renewed = lease, time.Now()
+	within, cancel := context.WithTimeout(ctx, renewEvery)
+	defer cancel()
+	err := l.write(within)
+	if err != nil && within.Err() != nil && ctx.Err() == nil {
+		return apierrors.NewTimeoutError(fmt.Sprintf("the lock on %s was not renewed within %s", l.request.Target, renewEvery), 0)
 	}
 	return err
 }
 
-// Check tells whether the lock is still held; it makes a request only when the last renewal is so old that somebody
-// may have taken the lock over. The error has exit.Conflict when it is lost.
-func (l *Lock) Check(ctx context.Context) error {
+func (l *Lock) write(ctx context.Context) error {
 	l.mu.Lock()
-	fresh := time.Since(l.renewed) < leaseDuration
+	lease := l.lease.DeepCopy()
 	l.mu.Unlock()
-	if fresh {
-		return nil
+	for try := 1; ; try++ {
+		lease.Spec.RenewTime = ptr.To(metav1.NowMicro())
+		written, err := l.leases().Update(ctx, lease, metav1.UpdateOptions{FieldManager: kube.Manager})
+		if err == nil {
+			l.holds(written)
+			return nil
+		}
+		if !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) || try == tries {
+			return err
+		}
+		// An update whose answer was lost leaves the same trace as a takeover.
+		if lease, err = l.look(ctx); err != nil {
+			return err
+		}
 	}
-	err := l.renew(ctx)
-	if apierrors.IsConflict(err) {
-		// An update whose answer was lost leaves the same trace as a takeover: look who holds it.
-		err = l.adopt(ctx)
-	}
-	if apierrors.IsNotFound(err) {
-		return exit.Errorf(exit.Conflict, "the lock on %s was removed by somebody else; stopped", l.request.Target)
-	}
-	return err
 }
 
-func (l *Lock) adopt(ctx context.Context) error {
-	lease, err := l.client.CoordinationV1().Leases(l.request.Namespace).Get(ctx, LeaseName(l.request.Target), metav1.GetOptions{})
-	if err != nil {
+// look reads the lease, and finds out whether the lock is lost.
+func (l *Lock) look(ctx context.Context) (*coordinationv1.Lease, error) {
+	lease, err := l.leases().Get(ctx, LeaseName(l.request.Target), metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		err = exit.Errorf(exit.Conflict, "the lock on %s was removed by somebody else; stopped", l.request.Target)
+		l.lose(err)
+	case err == nil && holderOf(lease) != l.request.Holder:
+		err = exit.Errorf(exit.Conflict, "the lock on %s was taken over by %s; stopped", l.request.Target, describe(lease))
+		l.lose(err)
+	}
+	return lease, err
+}
+
+// Check returns nil if the lock is held at this moment: it renews the lease, and so never trusts a clock, which stands
+// still while a machine sleeps. The error has exit.Conflict when the lock is lost.
+func (l *Lock) Check(ctx context.Context) error {
+	if err := l.Lost(); err != nil {
 		return err
 	}
-	if ptr.Deref(lease.Spec.HolderIdentity, "") != l.request.Holder {
-		return exit.Errorf(exit.Conflict, "the lock on %s was taken over by %s; stopped", l.request.Target, describe(lease))
+	return l.renew(ctx)
+}
+
+// Lost returns the error with exit.Conflict that says who took the lock, nil as long as nobody is known to have.
+func (l *Lock) Lost() error { return context.Cause(l.held) }
+
+// Guard returns a context that ends when ctx does or the lock is lost, which is noticed at the next renewal, within
+// seconds. The function frees what it holds.
+func (l *Lock) Guard(ctx context.Context) (context.Context, func()) {
+	guarded, cancel := context.WithCancelCause(ctx)
+	forget := context.AfterFunc(l.held, func() { cancel(l.Lost()) })
+	return guarded, func() {
+		forget()
+		cancel(nil)
 	}
-	l.holds(lease)
-	return nil
 }
 
 // Release gives the lock back. It has a few seconds of its own, since it also runs after an interrupt; when it fails
@@ -244,13 +269,21 @@ func (l *Lock) adopt(ctx context.Context) error {
 func (l *Lock) Release() {
 	l.stop()
 	<-l.ended
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), releaseWithin)
 	defer cancel()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	preconditions := &metav1.Preconditions{UID: &l.lease.UID, ResourceVersion: &l.lease.ResourceVersion}
-	_ = l.client.CoordinationV1().Leases(l.request.Namespace).Delete(ctx, l.lease.Name, metav1.DeleteOptions{Preconditions: preconditions})
+	lease, err := l.lease, l.Lost()
+	for try := 1; err == nil && try <= tries; try++ {
+		preconditions := &metav1.Preconditions{UID: &lease.UID, ResourceVersion: &lease.ResourceVersion}
+		err = l.leases().Delete(ctx, lease.Name, metav1.DeleteOptions{Preconditions: preconditions})
+		if !apierrors.IsConflict(err) {
+			return
+		}
+		// The last renewal was cut off: it may have been written.
+		lease, err = l.look(ctx)
+	}
 }
+
+func holderOf(lease *coordinationv1.Lease) string { return ptr.Deref(lease.Spec.HolderIdentity, "") }
 
 func renewTime(lease *coordinationv1.Lease) time.Time {
 	if lease.Spec.RenewTime == nil {
@@ -275,9 +308,9 @@ type Holder struct {
 	Expired bool `json:"expired"`
 }
 
-// HolderOf reads the holder from a lease that LeaseName names; nil lease, nil holder.
+// HolderOf reads the holder from a lease that LeaseName names; of no lease, or a free one, the name is "nobody".
 func HolderOf(lease *coordinationv1.Lease) *Holder {
-	if lease == nil || ptr.Deref(lease.Spec.HolderIdentity, "") == "" {
+	if lease == nil || holderOf(lease) == "" {
 		return &Holder{Name: "nobody"}
 	}
 	since := lease.CreationTimestamp
@@ -285,7 +318,7 @@ func HolderOf(lease *coordinationv1.Lease) *Holder {
 		since = metav1.NewTime(lease.Spec.AcquireTime.Time)
 	}
 	return &Holder{
-		Name:      *lease.Spec.HolderIdentity,
+		Name:      holderOf(lease),
 		Since:     since,
 		Operation: lease.Annotations[annotationOperation],
 		Expired:   time.Since(renewTime(lease)) > leaseDuration,

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kubectl-switchyard/switchyard/pkg/exit"
 	"github.com/kubectl-switchyard/switchyard/pkg/kube"
 	"github.com/kubectl-switchyard/switchyard/pkg/output"
 )
@@ -87,7 +86,7 @@ type Timing struct {
 // Engine carries plans out.
 type Engine struct {
 	Messages *output.Messages
-	// Lock is checked before every step; nil on a dry run.
+	// Lock is checked before every step, and its loss ends the step under way; nil on a dry run.
 	Lock *Lock
 	// SkipWaits leaves out steps that only wait: a server dry run changes nothing that could be waited for.
 	SkipWaits bool
@@ -98,6 +97,11 @@ type Engine struct {
 // Run carries out the steps in order and stops at the first error. An error that may pass, such as an API server that
 // restarts, repeats the step until ctx ends. The timings of the finished steps are returned in any case.
 func (e *Engine) Run(ctx context.Context, steps []Step) ([]Timing, error) {
+	if e.Lock != nil {
+		guarded, done := e.Lock.Guard(ctx)
+		defer done()
+		ctx = guarded
+	}
 	var timings []Timing
 	for i, step := range steps {
 		place := fmt.Sprintf("[%d/%d]", i+1, len(steps))
@@ -120,28 +124,17 @@ func (e *Engine) Run(ctx context.Context, steps []Step) ([]Timing, error) {
 	return timings, nil
 }
 
-// The pause before a step is repeated grows from the first to the last of these.
-const (
-	firstPause = 200 * time.Millisecond
-	lastPause  = 2 * time.Second
-)
-
 // persist repeats a step while its error is one that may pass.
 func (e *Engine) persist(ctx context.Context, step Step) (string, error) {
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		detail, err := e.once(ctx, step)
-		if err == nil || !kube.Transient(err) {
-			return detail, err
-		}
-		if pause == firstPause {
-			e.Messages.Warnf("%s: %v; trying again", step.Text, err)
-		}
-		select {
-		case <-ctx.Done():
-			return "", exit.Ended(ctx, "%s (last error: %w)", step.Text, err)
-		case <-time.After(pause):
-		}
+	var detail string
+	err := kube.Persist(ctx, step.Text, func() (err error) {
+		detail, err = e.once(ctx, step)
+		return err
+	}, func(err error) { e.Messages.Warnf("%s: %v; trying again", step.Text, err) })
+	if err != nil && e.Lock != nil && e.Lock.Lost() != nil {
+		return "", e.Lock.Lost() // and not that the step was cut off, which is only what came of it
 	}
+	return detail, err
 }
 
 func (e *Engine) once(ctx context.Context, step Step) (string, error) {
