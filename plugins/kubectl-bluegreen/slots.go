@@ -303,10 +303,13 @@ func isPreview(service *corev1.Service) bool {
 	return service.Annotations[release.AnnotationPreviewOf] != ""
 }
 
-// only keeps the named Services; the first name is Primary's.
+// only keeps the named Services, when more than one is named. Primary must be among them, since it carries the journal.
 func (p *pair) only(names []string) error {
 	if len(names) < 2 {
 		return nil
+	}
+	if !slices.Contains(names, p.Primary.Name) {
+		return exit.Errorf(exit.Usage, "service %q carries the release of %s; name it too", p.Primary.Name, strings.Join(p.serviceNames()[1:], ", "))
 	}
 	var kept []*corev1.Service
 	for _, service := range p.Services {

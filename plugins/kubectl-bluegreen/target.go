@@ -65,7 +65,8 @@ func primaryOf(w *world, p *pair, names []string) *corev1.Service {
 	for i := range w.Services {
 		other := &w.Services[i]
 		record, err := release.ReadRecord(other.Annotations)
-		if other.Namespace == p.Primary.Namespace && err == nil && record != nil && slices.Contains(record.Services, p.Primary.Name) {
+		of := func(name string) bool { return err == nil && record != nil && slices.Contains(record.Services, name) }
+		if other.Namespace == p.Primary.Namespace && slices.ContainsFunc(append(names, p.Primary.Name), of) {
 			return other
 		}
 	}
