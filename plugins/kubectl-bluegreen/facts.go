@@ -48,6 +48,9 @@ func (f facts) refusals() []string {
 	if len(why) == 0 {
 		why = append(why, f.tooSmall()...)
 	}
+	if len(why) == 0 && ptr.Deref(f.Target.Spec.Replicas, 1) == 0 { // as many as a serving side that is scaled to 0 itself
+		why = append(why, fmt.Sprintf("deployment %s is scaled to 0", f.Target.Name))
+	}
 	why = append(why, f.foreign()...)
 	why = append(why, missingPorts(&f)...)
 	return append(why, f.unprobedText(f.Target.Name)...)
@@ -185,10 +188,7 @@ func (a *actor) readFacts(ctx context.Context, names []string, key, to, deployme
 		return nil, err
 	}
 	if f.Target != nil {
-		f.MinReadySeconds = f.Target.Spec.MinReadySeconds
-		if held, err := readHeld(f.Target); err == nil && held != nil {
-			f.MinReadySeconds = held.MinReadySeconds
-		}
+		f.MinReadySeconds = ownMinReady(f.Target)
 	}
 	return f, nil
 }
