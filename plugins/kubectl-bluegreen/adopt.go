@@ -8,9 +8,11 @@ import (
 	"strings"
 	"time"
 
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/ptr"
 
 	"github.com/kubectl-switchyard/switchyard/pkg/exit"
@@ -86,6 +88,35 @@ func restoreFields(before *held, undo bool) kube.Fields {
 		spec["template"] = map[string]any{"metadata": map[string]any{"labels": map[string]any{before.Key: nil}}}
 	}
 	return kube.Annotate(map[string]string{release.AnnotationHeld: ""}).Merge(kube.Fields{"spec": spec})
+}
+
+// unhold gives an object that was read of a held Deployment its own settings back: a new side must not be held too.
+func unhold(object *unstructured.Unstructured, d *appsv1.Deployment) error {
+	before, err := readHeld(d)
+	if err != nil || before == nil {
+		return err
+	}
+	patch, err := json.Marshal(restoreFields(before, false))
+	if err != nil {
+		return err
+	}
+	live, err := object.MarshalJSON()
+	if err != nil {
+		return err
+	}
+	own, err := jsonpatch.MergePatch(live, patch)
+	if err != nil {
+		return err
+	}
+	return object.UnmarshalJSON(own)
+}
+
+// ownMinReady returns the Deployment's minReadySeconds, as it is when the Deployment is not held.
+func ownMinReady(d *appsv1.Deployment) int32 {
+	if before, err := readHeld(d); err == nil && before != nil {
+		return before.MinReadySeconds
+	}
+	return d.Spec.MinReadySeconds
 }
 
 // adoptSteps returns the steps that give a lone Deployment and its Services a slot; none when they have one.

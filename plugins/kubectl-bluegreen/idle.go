@@ -57,6 +57,9 @@ func (a *actor) planIdle(ctx context.Context, w *world, p *pair, from source, ma
 	if err := unstructured.SetNestedField(active.Object, p.Active.Value, "spec", "template", "metadata", "labels", p.Key); err != nil {
 		return nil, err
 	}
+	if err := unhold(active, p.Active.Deployment); err != nil {
+		return nil, err
+	}
 	idle := &idlePlan{slot: target}
 	wanted, err := a.wantedIdle(p, target, active, from, manifest, idle)
 	if err != nil {

@@ -201,7 +201,7 @@ func (r *runner) unprobed(p *pair, idle *idlePlan) []string {
 	if r.AllowUnprobed || r.manifest != nil {
 		return nil // a manifest is judged at the switch, on what the API server made of it
 	}
-	f := facts{Target: p.Active.Deployment, Key: p.Key, To: idle.slot.Value, MinReadySeconds: p.Active.Deployment.Spec.MinReadySeconds}
+	f := facts{Target: p.Active.Deployment, Key: p.Key, To: idle.slot.Value, MinReadySeconds: ownMinReady(p.Active.Deployment)}
 	return f.unprobedText(idle.name)
 }
 
