@@ -34,6 +34,8 @@ type Client struct {
 	Dynamic dynamic.Interface
 	// Namespace is the one asked for: by -n, else by the kubeconfig's context, else "default".
 	Namespace string
+
+	skew *skew
 }
 
 // New makes the clients for the cluster that flags name. The error has exit code 2 when the kubeconfig or the context
@@ -54,6 +56,8 @@ func New(flags *genericclioptions.ConfigFlags) (*Client, error) {
 func newForConfig(config *rest.Config, namespace string) (*Client, error) {
 	config = rest.CopyConfig(config)
 	config.QPS, config.Burst = queriesPerSecond, burst
+	ahead := &skew{}
+	config.Wrap(ahead.observing)
 	patient := rest.CopyConfig(config)
 	patient.Timeout = 0
 	dynamicClient, err := dynamic.NewForConfig(config)
@@ -70,7 +74,7 @@ func newForConfig(config *rest.Config, namespace string) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a client: %w", err)
 	}
-	return &Client{Typed: typed, Watching: watching, Dynamic: dynamicClient, Namespace: namespace}, nil
+	return &Client{Typed: typed, Watching: watching, Dynamic: dynamicClient, Namespace: namespace, skew: ahead}, nil
 }
 
 // asProtobuf asks for the compact encoding, which halves the cost of a list of thousands of pods; a server that cannot

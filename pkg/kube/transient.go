@@ -43,18 +43,17 @@ func fromNetwork(err error) bool {
 	return errors.As(err, &netErr) || errors.As(err, &urlErr) || errors.As(err, &streamErr) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// contextEnded tells whether err is the end of the caller's context. A request that --request-timeout cut off only
-// claims to be context.DeadlineExceeded (net/http's timeoutError has an Is method), hence the comparison by identity.
+// contextEnded tells whether err is the end of a context: the caller's, or the one that client-go makes of
+// --request-timeout, which looks the same.
 func contextEnded(err error) bool {
-	if errors.Is(err, context.Canceled) {
-		return true
-	}
-	for ; err != nil; err = errors.Unwrap(err) {
-		if err == context.DeadlineExceeded { //nolint:errorlint // see above
-			return true
-		}
-	}
-	return false
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// requestEnded tells whether err is the end of --request-timeout, provided that ctx is the only other one to end.
+func requestEnded(ctx context.Context, err error) bool {
+	var verdict *exit.Error
+	var urlErr *url.Error
+	return ctx.Err() == nil && !errors.As(err, &verdict) && errors.As(err, &urlErr) && urlErr.Timeout()
 }
 
 // misconfigured tells whether a request can never succeed with this configuration.
@@ -93,7 +92,7 @@ func Persist(ctx context.Context, what string, do func() error, again func(err e
 		// (client-go's plugin/pkg/client/auth/exec, maybeRefreshCreds).
 		renewed := apierrors.IsUnauthorized(err) && !refused
 		refused = refused || renewed
-		if err == nil || !renewed && !Transient(err) {
+		if err == nil || !renewed && !Transient(err) && !requestEnded(ctx, err) {
 			return err
 		}
 		if !told {

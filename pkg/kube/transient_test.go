@@ -90,18 +90,10 @@ func TestTransientOnTheWire(t *testing.T) {
 	picky := silent(httptest.NewUnstartedServer(answer))
 	picky.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
 	picky.StartTLS()
-	waiting := make(chan struct{})
-	slow := silent(httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		select {
-		case <-waiting:
-		case <-r.Context().Done():
-		}
-	})))
 	closed := silent(httptest.NewServer(answer))
 	closed.Close()
 	t.Cleanup(func() {
-		close(waiting)
-		for _, server := range []*httptest.Server{plain, secure, picky, slow} {
+		for _, server := range []*httptest.Server{plain, secure, picky} {
 			server.Close()
 		}
 	})
@@ -113,7 +105,6 @@ func TestTransientOnTheWire(t *testing.T) {
 		want   bool
 	}{
 		{"nobody listens", http.DefaultClient, closed.URL, true},
-		{"--request-timeout", &http.Client{Timeout: 20 * time.Millisecond}, slow.URL, true},
 		{"the server's certificate is not trusted", http.DefaultClient, secure.URL, false},
 		{"the client's certificate is missing", trusting, picky.URL, false},
 		{"https to a port that speaks http", http.DefaultClient, "https" + plain.URL[len("http"):], false},
@@ -133,7 +124,7 @@ func TestTransientOnTheWire(t *testing.T) {
 }
 
 func TestPersist(t *testing.T) {
-	busy, no, unauthorized := apierrors.NewServiceUnavailable("starting"), errors.New("no"), apierrors.NewUnauthorized("token expired")
+	busy, no, unauthorized, slow := apierrors.NewServiceUnavailable("starting"), errors.New("no"), apierrors.NewUnauthorized("token expired"), viaHTTP(context.DeadlineExceeded)
 	tests := []struct {
 		name    string
 		answers []error
@@ -148,6 +139,8 @@ func TestPersist(t *testing.T) {
 		{"an answer is final", []error{busy, no}, "no", exit.No, 2, []string{"starting"}, 200 * time.Millisecond},
 		{"a token is renewed once", []error{unauthorized, nil}, "<nil>", exit.OK, 2, []string{"token expired"}, 200 * time.Millisecond},
 		{"a token that stays refused", []error{unauthorized, unauthorized}, "token expired", exit.Unreachable, 2, []string{"token expired"}, 200 * time.Millisecond},
+		{"--request-timeout", []error{slow, nil}, "<nil>", exit.OK, 2, []string{slow.Error()}, 200 * time.Millisecond},
+		{"a verdict that names it", []error{exit.Errorf(exit.TimedOut, "not ready: %w", slow)}, "not ready: " + slow.Error(), exit.TimedOut, 1, nil, 0},
 		{"never done", []error{busy, busy, busy, busy, busy, busy, busy, busy, busy, busy, busy, busy, busy, busy, busy, busy, busy, busy},
 			"timed out: read it (last error: starting)", exit.TimedOut, 18, []string{"starting"}, 30 * time.Second},
 	}
