@@ -107,7 +107,11 @@ func (a *actor) repoint(ctx context.Context, key, from, to string, judge func(co
 
 func (a *actor) repointAll(ctx context.Context, judged []*corev1.Service, key, from, to string, extra func(*corev1.Service) kube.Fields) error {
 	for _, service := range judged {
-		if have := service.Spec.Selector[key]; have != from && have != to {
+		have := service.Spec.Selector[key]
+		if have == "" && a.dry() {
+			continue // a dry run that adopts has not really given it a slot
+		}
+		if have != from && have != to {
 			return exit.Errorf(exit.Conflict, "service %s: its selector was changed by somebody else: %s is %q, where the plan has %q; nothing was written to it",
 				service.Name, key, have, from)
 		}
