@@ -30,8 +30,8 @@ var (
 		{
 			name: "run with adoption", yaml: lone,
 			command: append(slices.Clone(releaseV2), "--keep-old=0s"), slot: "green", version: "v2",
-			short: []string{"PATCH services/hello #1", "PATCH deployments/hello #1", "PATCH services/hello #2", "PATCH services/hello-np #1", "POST deployments #1",
-				"PATCH services/hello #3", "PATCH services/hello-np #2", "PATCH services/hello #4", "PATCH deployments/hello #3"},
+			short: []string{"PATCH services hello #1", "PATCH deployments hello #1", "PATCH services hello #2", "PATCH services hello-np #1", "POST deployments #1",
+				"PATCH services hello #3", "PATCH services hello-np #2", "PATCH services hello #4", "PATCH deployments hello #3"},
 			after: func(t *testing.T, n *e2e.Namespace) {
 				if size := n.Field("deployment/hello", "{.spec.replicas}"); size != "0" {
 					t.Errorf("the old side has %s replicas, want 0", size)
@@ -41,7 +41,7 @@ var (
 		{
 			name: "run with HPA, PDB and preview", yaml: guarded,
 			command: append(slices.Clone(releaseV2), "--preview"), slot: "green", version: "v2",
-			short: []string{"POST deployments #1", "PATCH services/hello #2"},
+			short: []string{"POST deployments #1", "PATCH services hello #2"},
 			after: func(t *testing.T, n *e2e.Namespace) { haveCounterparts(t, n, "hello-green") },
 		},
 		{
@@ -56,7 +56,7 @@ var (
 		{
 			name: "rollback", yaml: guarded, before: [][]string{releaseV2},
 			command: bluegreen("rollback", "--yes"), slot: "blue", version: "v1",
-			short: []string{"PATCH services/hello #1", "PATCH services/hello-np #1"},
+			short: []string{"PATCH services hello #1", "PATCH services hello-np #1"},
 		},
 		{
 			name: "rollback to a side that was scaled down", yaml: guarded, before: [][]string{append(slices.Clone(releaseV2), "--keep-old=0s")},

@@ -240,13 +240,13 @@ func statusIsTrue(t testing.TB, n *e2e.Namespace) statusOf {
 	return s
 }
 
-// writeName names a write for people, such as "PATCH services/hello" or "POST deployments".
+// writeName names a write for people, such as "PATCH services hello" or "POST deployments".
 func writeName(c e2e.Call) string {
 	parts := strings.Split(c.Path, "/")
 	if c.Method == "POST" {
 		return c.Method + " " + path.Base(c.Path)
 	}
-	return c.Method + " " + strings.Join(parts[len(parts)-2:], "/")
+	return c.Method + " " + strings.Join(parts[len(parts)-2:], " ")
 }
 
 // numbered returns a function that names each write as writeName does, with the number of its occurrence.
