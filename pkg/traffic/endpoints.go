@@ -24,12 +24,13 @@ type PortEndpoints struct {
 
 // Endpoints is the union of a Service's EndpointSlices.
 type Endpoints struct {
-	// Ports has one entry for each port of the Service, in the Service's order.
+	// Ports has one entry for each port of the Service, in the Service's order. A headless Service may have no port;
+	// then a single entry with port 0 stands for all ports of its pods.
 	Ports []PortEndpoints
 	// All are the endpoints of any state in any slice, those without a port included.
 	All Set
-	// Portless are endpoints in slices that carry no port at all. They look ready and receive nothing
-	// (kubernetes#109627).
+	// Portless are endpoints of a Service with ports in slices that carry no port at all. They look ready and receive
+	// nothing (kubernetes#109627).
 	Portless Set
 }
 
@@ -67,7 +68,11 @@ func (s Set) CountIn(pods []corev1.Pod) int {
 // means ready, serving as ready, and not terminating (the doc comments of discovery/v1 EndpointConditions).
 func EndpointsOf(service *corev1.Service, slices []discoveryv1.EndpointSlice) Endpoints {
 	all := Endpoints{All: Set{}, Portless: Set{}}
-	for _, port := range service.Spec.Ports {
+	ports := service.Spec.Ports
+	if len(ports) == 0 {
+		ports = []corev1.ServicePort{{}}
+	}
+	for _, port := range ports {
 		all.Ports = append(all.Ports, PortEndpoints{Port: port, Ready: Set{}, Draining: Set{}, NotReady: Set{}})
 	}
 	for i := range slices {
@@ -87,7 +92,7 @@ func (e *Endpoints) add(slice *discoveryv1.EndpointSlice) {
 	for _, endpoint := range slice.Endpoints {
 		member := memberOf(endpoint)
 		e.All[member] = struct{}{}
-		if len(slice.Ports) == 0 {
+		if len(slice.Ports) == 0 && e.Ports[0].Port.Port != 0 {
 			e.Portless[member] = struct{}{}
 		}
 		for i := range e.Ports {
@@ -116,8 +121,11 @@ func (p *PortEndpoints) setFor(endpoint discoveryv1.Endpoint) Set {
 func isTrue(b *bool) bool { return b != nil && *b }
 
 // carries tells whether the slice has the Service's port. Ports are joined by name and protocol, an unnamed port
-// having the empty name; the number in the slice is the target's.
+// having the empty name; the number in the slice is the target's. The slices of a Service without ports have none either.
 func carries(slice *discoveryv1.EndpointSlice, port corev1.ServicePort) bool {
+	if port.Port == 0 {
+		return len(slice.Ports) == 0
+	}
 	for _, have := range slice.Ports {
 		name, protocol := "", corev1.ProtocolTCP
 		if have.Name != nil {

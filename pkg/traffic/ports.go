@@ -64,10 +64,13 @@ func protocolOf(protocol corev1.Protocol) corev1.Protocol {
 	return protocol
 }
 
-// PortLabel names a Service port for a person: its name, or its number when it has none.
+// PortLabel names a Service port for a person: its name, or its number when it has none; port 0 stands for all ports.
 func PortLabel(port corev1.ServicePort) string {
-	if port.Name != "" {
+	switch {
+	case port.Name != "":
 		return port.Name
+	case port.Port == 0:
+		return "<all>"
 	}
 	return strconv.Itoa(int(port.Port))
 }
