@@ -80,6 +80,7 @@ func (a *actor) abortSteps(ctx context.Context, w *world, p *pair, end ending, o
 		}
 		op.plan.Steps = append(op.plan.Steps, back.plan.Steps...)
 		op.plan.Notes, op.plan.Warnings = back.plan.Notes, back.plan.Warnings
+		end = a.afterMove(end, p)
 	} else {
 		from = p.Active
 	}

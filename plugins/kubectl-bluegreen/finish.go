@@ -108,6 +108,15 @@ func resumeVerb(record *release.Record) string {
 	return record.Operation
 }
 
+// afterMove is the ending of a side that the traffic leaves in the same plan. A dry run has not moved it, so there the
+// Services that would have moved are not held against the side.
+func (a *actor) afterMove(end ending, p *pair) ending {
+	if a.dry() {
+		end.Ignore = append(slices.Clone(end.Ignore), p.serviceNames()...)
+	}
+	return end
+}
+
 // finishSteps are the steps that take slots without traffic out of service.
 func (a *actor) finishSteps(w *world, p *pair, end ending, slots []*slot) ([]release.Step, []*unstructured.Unstructured, error) {
 	if end.Keep.Forever {

@@ -302,7 +302,8 @@ func (r *runner) afterSwitch(w *world, p *pair, m move, old *slot) ([]release.St
 			},
 		})
 	}
-	finish, _, err := r.finishSteps(w, p, ending{Delete: r.options.Delete, Preview: r.options.Preview, Held: true}, leaving)
+	end := r.afterMove(ending{Delete: r.options.Delete, Preview: r.options.Preview, Held: true}, p)
+	finish, _, err := r.finishSteps(w, p, end, leaving)
 	if err != nil {
 		return nil, err
 	}
