@@ -23,7 +23,7 @@ type Events struct {
 	About corev1.ObjectReference
 	// DryRun keeps Events from being written.
 	DryRun bool
-	// Say is told once that Events cannot be written.
+	// Say is told of an Event that is not written. After an error that does not pass no other is tried.
 	Say func(format string, args ...any)
 
 	mu       sync.Mutex
@@ -66,7 +66,7 @@ func (e *Events) write(ctx context.Context, kind, reason, message string) {
 		Count:               1,
 	}
 	if _, err := e.Client.CoreV1().Events(e.About.Namespace).Create(ctx, event, kube.CreateOptions(false)); err != nil {
-		e.silenced = true
-		e.Say("no Events are written: %v", err)
+		e.silenced = !kube.Transient(err)
+		e.Say("the Event %s was not written: %v", reason, err)
 	}
 }

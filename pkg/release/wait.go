@@ -4,19 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
-	"k8s.io/utils/ptr"
 
 	"github.com/kubectl-switchyard/switchyard/pkg/exit"
 	"github.com/kubectl-switchyard/switchyard/pkg/kube"
-	"github.com/kubectl-switchyard/switchyard/pkg/traffic"
 	"github.com/kubectl-switchyard/switchyard/pkg/workload"
 )
 
@@ -60,6 +56,7 @@ func (w WaitFor) Wait(ctx context.Context) error {
 	pods := kube.NewStore[corev1.Pod](w.Client.Watching.CoreV1().Pods(w.Namespace), selector)
 
 	limits := workload.Limits{UnschedulableFor: unschedulableFor, NotReadyFor: workload.NotReadyLimit(live.Spec.Template, w.Peers)}
+	events := &podEvents{client: w.Client.Typed, namespace: w.Namespace, byPod: map[string][]corev1.Event{}}
 	var seen Awaited
 	line := ""
 	err = kube.Until(ctx, func() (bool, error) {
@@ -67,7 +64,14 @@ func (w WaitFor) Wait(ctx context.Context) error {
 		if len(found) == 0 {
 			return false, exit.Errorf(exit.No, "deployment %s was deleted while it was being waited for", w.Deployment)
 		}
-		seen = observe(&found[0], sets.Items(), pods.Items(), limits)
+		look := func() Awaited {
+			return observe(&found[0], sets.Items(), pods.Items(), events.all(), limits, w.Client.Now())
+		}
+		seen = look()
+		if troubled := events.due(seen, w.Client.Now()); len(troubled) > 0 {
+			events.read(ctx, troubled, w.Client.Now())
+			seen = look()
+		}
 		if now := seen.line(); now != line {
 			line = now
 			w.Progress(line)
@@ -75,16 +79,18 @@ func (w WaitFor) Wait(ctx context.Context) error {
 		if done, err := w.Done(seen); done || err != nil {
 			return done, err
 		}
-		return false, finalProblem(seen)
+		if problem := finalOf(seen); problem != nil {
+			return false, w.explain(ctx, *problem, events.unread)
+		}
+		return false, nil
 	}, deployments, sets, pods)
-	var final *finalError
-	if errors.As(err, &final) {
-		return w.explain(ctx, final.seen)
+	switch {
+	case err == nil || ctx.Err() == nil || !errors.Is(err, ctx.Err()):
+		return err
+	case seen.Deployment == nil:
+		return exit.Ended(ctx, "deployment %s was not seen: %w", w.Deployment, err)
 	}
-	if err != nil && ctx.Err() != nil {
-		return exit.Ended(ctx, "deployment %s: %s", w.Deployment, seen.line())
-	}
-	return err
+	return exit.Ended(ctx, "deployment %s: %s", w.Deployment, seen.line())
 }
 
 // Full is the usual Done: every replica is updated and available, and there are at least atLeast of them.
@@ -95,21 +101,16 @@ func Full(atLeast int32) func(Awaited) (bool, error) {
 	}
 }
 
-type finalError struct{ seen Awaited }
-
-func (*finalError) Error() string { return "final problem" }
-
-func finalProblem(seen Awaited) error {
-	for _, problem := range seen.Problems {
-		if problem.Final {
-			return &finalError{seen}
-		}
+// finalOf returns the problem that waiting does not help against, nil when there is none.
+func finalOf(seen Awaited) *workload.Problem {
+	if i := slices.IndexFunc(seen.Problems, func(p workload.Problem) bool { return p.Final }); i >= 0 {
+		return &seen.Problems[i]
 	}
 	return nil
 }
 
-func observe(d *appsv1.Deployment, sets []appsv1.ReplicaSet, pods []corev1.Pod, limits workload.Limits) Awaited {
-	seen := Awaited{Deployment: d, Problems: workload.Problems(d, sets, pods, nil, limits, time.Now())}
+func observe(d *appsv1.Deployment, sets []appsv1.ReplicaSet, pods []corev1.Pod, events []corev1.Event, limits workload.Limits, now time.Time) Awaited {
+	seen := Awaited{Deployment: d, Problems: workload.Problems(d, sets, pods, events, limits, now)}
 	current := workload.CurrentReplicaSet(d, sets)
 	for _, pod := range workload.OwnedPods(d, sets, pods) {
 		switch {
@@ -122,125 +123,28 @@ func observe(d *appsv1.Deployment, sets []appsv1.ReplicaSet, pods []corev1.Pod, 
 	return seen
 }
 
+// lineWidth is how many characters of a problem a line of progress shows; the error that may follow has it whole.
+const lineWidth = 120
+
 // line is the state in one line.
 func (a Awaited) line() string {
-	if a.Deployment == nil {
-		return "not read yet"
-	}
 	rollout := workload.RolloutOf(a.Deployment)
 	text := fmt.Sprintf("%d of %d available (%d ready, %d updated)", rollout.Available, rollout.Desired, rollout.Ready, rollout.Updated)
 	if len(a.Problems) > 0 {
-		text += "; " + a.Problems[0].Reason + ": " + clip(a.Problems[0].Message)
+		text += "; " + a.Problems[0].Reason + ": " + clip(a.Problems[0].Message, lineWidth)
 	}
 	return text
 }
 
-// clip shortens a message for a progress line; the error that may follow has it whole.
-func clip(message string) string {
-	const most = 120
-	if runes := []rune(message); len(runes) > most {
-		return string(runes[:most]) + "..."
+// explain makes the error for a final problem, with what a person would look for next. unread is why Events, which give
+// many a problem its cause, could not be read.
+func (w WaitFor) explain(ctx context.Context, problem workload.Problem, unread string) error {
+	more := ""
+	switch {
+	case problem.Reason == workload.ReasonCrashLoop, problem.Reason == workload.ReasonOOMKilled:
+		more = Evidence(ctx, w.Client.Typed, w.Namespace, problem)
+	case unread != "":
+		more = "\n  (the Events about its pods were not read: " + unread + ")"
 	}
-	return message
-}
-
-// explain makes the error for a final problem, with the evidence that a person would look for next.
-func (w WaitFor) explain(ctx context.Context, seen Awaited) error {
-	problem := seen.Problems[0]
-	for _, candidate := range seen.Problems {
-		if candidate.Final {
-			problem = candidate
-			break
-		}
-	}
-	return exit.Errorf(exit.No, "deployment %s does not become available: %s: %s%s", w.Deployment, problem.Reason, problem.Message,
-		Evidence(ctx, w.Client.Typed, w.Namespace, problem))
-}
-
-// evidenceDeadline bounds the look-up of logs and Events for a failure that is reported anyway.
-const evidenceDeadline = 3 * time.Second
-
-// Evidence returns what a person would look up next about a problem: the last log lines of a crashed container, or the
-// last probe failure that the kubelet reported. It returns "" or text that begins with a line break; what cannot be
-// read is said.
-func Evidence(ctx context.Context, client kubernetes.Interface, namespace string, problem workload.Problem) string {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), evidenceDeadline)
-	defer cancel()
-	switch problem.Reason {
-	case workload.ReasonCrashLoop, workload.ReasonOOMKilled:
-		return lastLogs(ctx, client, namespace, problem)
-	case workload.ReasonNotReady, workload.ReasonNotStarted:
-		return lastProbeFailure(ctx, client, namespace, problem)
-	}
-	return ""
-}
-
-// logLines is how many of a crashed container's last lines are shown.
-const logLines = 5
-
-func lastLogs(ctx context.Context, client kubernetes.Interface, namespace string, problem workload.Problem) string {
-	for _, previous := range []bool{true, false} {
-		options := &corev1.PodLogOptions{Container: problem.Container, Previous: previous, TailLines: ptr.To(int64(logLines))}
-		raw, err := client.CoreV1().Pods(namespace).GetLogs(problem.Pod, options).DoRaw(ctx)
-		if reason, missing := kube.Unavailable(err); err != nil && missing && previous == false {
-			return "\n  (its log was not read: " + reason + ")"
-		}
-		if text := strings.TrimRight(string(raw), "\n"); err == nil && text != "" {
-			return fmt.Sprintf("\n  last lines of the log of pod %s, container %s:\n    %s", problem.Pod, problem.Container,
-				strings.ReplaceAll(text, "\n", "\n    "))
-		}
-	}
-	return ""
-}
-
-func lastProbeFailure(ctx context.Context, client kubernetes.Interface, namespace string, problem workload.Problem) string {
-	events, err := client.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{
-		FieldSelector: "involvedObject.kind=Pod,reason=Unhealthy,involvedObject.name=" + problem.Pod,
-	})
-	if reason, missing := kube.Unavailable(err); missing {
-		return "\n  (its probe failures were not read: " + reason + ")"
-	}
-	if err != nil || len(events.Items) == 0 {
-		return ""
-	}
-	last := events.Items[0]
-	for _, event := range events.Items {
-		if event.LastTimestamp.After(last.LastTimestamp.Time) {
-			last = event
-		}
-	}
-	return fmt.Sprintf("\n  the kubelet says of pod %s: %s (%d times)", problem.Pod, strings.TrimSpace(last.Message), max(last.Count, 1))
-}
-
-// Drain waits until no EndpointSlice of the namespace lists any of the pods that are to go, other than those of the
-// ignored Services, and then for delay, in which the nodes and load balancers follow. pods is asked again at every look.
-func Drain(ctx context.Context, client *kube.Client, namespace string, pods []corev1.Pod, ignored []string, delay time.Duration) error {
-	slices := kube.NewStore[discoveryv1.EndpointSlice](client.Watching.DiscoveryV1().EndpointSlices(namespace), metav1.ListOptions{})
-	var routed map[string]int
-	err := kube.Until(ctx, func() (bool, error) {
-		routed = traffic.Routed(slices.Items(), pods)
-		for _, service := range ignored {
-			delete(routed, service)
-		}
-		return len(routed) == 0, nil
-	}, slices)
-	if err != nil && ctx.Err() != nil {
-		return exit.Ended(ctx, "pods still have endpoints (pods by service: %v)", routed)
-	}
-	if err != nil {
-		return err
-	}
-	return Sleep(ctx, delay)
-}
-
-// Sleep waits for d or until ctx ends, and then returns ctx's error.
-func Sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
+	return exit.Errorf(exit.No, "deployment %s does not become available: %s: %s%s", w.Deployment, problem.Reason, problem.Message, more)
 }
