@@ -50,11 +50,12 @@ type releaseStatus struct {
 
 // slotStatus is one side. Replica counts are the Deployment's own.
 type slotStatus struct {
-	Value      string            `json:"value"`
-	Deployment string            `json:"deployment"`
-	Active     bool              `json:"active"`
-	Images     map[string]string `json:"images"`
-	Version    string            `json:"version,omitempty"`
+	Value      string `json:"value"`
+	Deployment string `json:"deployment"`
+	// Active tells that it has traffic: all of it, or some while the Services disagree.
+	Active  bool              `json:"active"`
+	Images  map[string]string `json:"images"`
+	Version string            `json:"version,omitempty"`
 	workload.Rollout
 }
 
@@ -91,7 +92,7 @@ func describe(w *world, p *pair, now time.Time) *status {
 	}
 	s.Since = movedAt(p)
 	for _, one := range p.Slots {
-		s.Slots = append(s.Slots, slotStatus{Value: one.Value, Deployment: one.name(), Active: one.Value == p.Active.Value, Images: imagesOf(one.Deployment),
+		s.Slots = append(s.Slots, slotStatus{Value: one.Value, Deployment: one.name(), Active: one.Value == s.Active || s.Active == "" && p.anySelects(one.Value), Images: imagesOf(one.Deployment),
 			Version: workload.VersionLabel(one.Deployment.Spec.Template), Rollout: workload.RolloutOf(one.Deployment)})
 	}
 	s.Services = describeServices(w, p)
@@ -301,7 +302,10 @@ func (s *status) slotTable() output.Table {
 		{Name: "UPDATED", Wide: true}, {Name: "VERSION"}, {Name: "IMAGES"}}}
 	for _, one := range s.Slots {
 		traffic := output.S(output.Dim, "-")
-		if one.Active {
+		switch {
+		case one.Active && s.Active == "":
+			traffic = output.S(output.Warn, "part")
+		case one.Active:
 			traffic = output.S(output.Good, "active")
 		}
 		table.Rows = append(table.Rows, []output.Cell{
@@ -324,15 +328,15 @@ func (s *status) serviceTable() output.Table {
 	table := output.Table{Columns: []output.Column{{Name: "SERVICE"}, {Name: "TYPE"}, {Name: "SLOT"}, {Name: "ROLE"}, {Name: "PORT"}, {Name: "READY"}, {Name: "NOT-READY"}, {Name: "DRAINING"}}}
 	for _, service := range s.Services {
 		for _, port := range service.Ports {
-			ready := output.S(output.Plain, fmt.Sprint(port.Ready))
+			ready, notReady, draining := output.C("%d", port.Ready), output.C("%d", port.NotReady), output.C("%d", port.Draining)
 			if port.Ready == 0 {
 				ready.Style = output.Bad
 			}
 			if s.NotChecked["endpointslices"] != "" {
-				ready = output.S(output.Dim, "not checked")
+				ready, notReady, draining = output.S(output.Dim, "not checked"), output.S(output.Dim, "-"), output.S(output.Dim, "-")
 			}
 			table.Rows = append(table.Rows, []output.Cell{output.C("%s", service.Name), output.C("%s", service.Type), output.C("%s", orNone(service.Slot)), output.C("%s", service.Role),
-				output.C("%s", portName(port)), ready, output.C("%d", port.NotReady), output.C("%d", port.Draining)})
+				output.C("%s", portName(port)), ready, notReady, draining})
 		}
 	}
 	return table
@@ -377,13 +381,13 @@ func (l *statusList) Tables() []output.Table {
 
 // row is the status in one row of a listing.
 func (s *status) row() []output.Cell {
-	since, ready, images, phase := "<unknown>", output.C(""), "", "-"
+	since, ready, images, phase := "<unknown>", output.C("-"), "-", "-"
 	var idle, idleReady []string
 	if s.Since != nil {
 		since = output.Age(s.Since.Time, s.now)
 	}
 	for _, one := range s.Slots {
-		if one.Active {
+		if one.Value == s.Active {
 			ready, images = countCell(one.Ready, one.Desired), imageText(one.Images)
 			continue
 		}
