@@ -221,7 +221,7 @@ func (a *actor) adoptServicesStep(p *pair) release.Step {
 				}
 				// While the update is held the Deployment is in the middle of its rollout by intent.
 				why := append(append(f.tooSmall(), f.foreign()...), missingPorts(f)...)
-				return f, refuse("the Service would lose endpoints", why)
+				return f, refuseStep("the Service would lose endpoints", why)
 			}
 			return "", a.repoint(ctx, key, "", value, judge, func(*corev1.Service) kube.Fields { return nil })
 		},

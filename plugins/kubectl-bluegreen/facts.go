@@ -193,13 +193,18 @@ func (a *actor) readFacts(ctx context.Context, names []string, key, to, deployme
 	return f, nil
 }
 
-// refuse makes one error out of sentences, nil out of none.
-func refuse(what string, why []string) error {
+// refuse makes one error out of sentences, nil out of none, for a plan that was not begun.
+func refuse(what string, why []string) error { return refusal(what, "nothing was changed", why) }
+
+// refuseStep is refuse for a step: earlier ones may have written something, but no traffic has moved.
+func refuseStep(what string, why []string) error { return refusal(what, "no traffic was moved", why) }
+
+func refusal(what, kept string, why []string) error {
 	switch len(why) {
 	case 0:
 		return nil
 	case 1:
-		return exit.Errorf(exit.Refused, "%s: %s; nothing was changed", what, why[0])
+		return exit.Errorf(exit.Refused, "%s: %s; %s", what, why[0], kept)
 	}
-	return exit.Errorf(exit.Refused, "%s; nothing was changed:\n- %s", what, strings.Join(why, "\n- "))
+	return exit.Errorf(exit.Refused, "%s; %s:\n- %s", what, kept, strings.Join(why, "\n- "))
 }

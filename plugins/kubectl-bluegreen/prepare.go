@@ -118,10 +118,11 @@ func (a *actor) planPrepare(ctx context.Context, from source, manifest *unstruct
 // prepareFailed ends a release whose new side did not come up. Traffic never moved.
 func (a *actor) prepareFailed(p *pair, record release.Record) func(context.Context, error) error {
 	return func(ctx context.Context, err error) error {
-		if exit.CodeOf(err) == exit.Waiting {
+		switch code := exit.CodeOf(err); code {
+		case exit.Waiting:
 			return err
-		}
-		if code := exit.CodeOf(err); code != exit.No {
+		case exit.No, exit.Refused: // what was begun came to nothing
+		default:
 			return exit.Errorf(code, "%w\nno traffic was moved: service %s is on %s=%s (deployment %s); the same command again resumes, abort ends it", err, p.Primary.Name,
 				p.Key, p.Active.Value, p.Active.name())
 		}

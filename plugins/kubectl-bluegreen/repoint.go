@@ -56,7 +56,7 @@ func (a *actor) move(ctx context.Context, m move) error {
 		if err != nil || a.dry() { // on a dry run nothing before this step has really happened
 			return f, err
 		}
-		return f, refuse(m.what, f.refusals())
+		return f, refuseStep(m.what, f.refusals())
 	}
 	record := m.record
 	record.SwitchedAt = ptr.To(metav1.NewTime(kube.Now()))
