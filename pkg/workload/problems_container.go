@@ -266,7 +266,7 @@ func (v containerView) notReady(started time.Time) (Problem, bool) {
 	if known {
 		message += ": " + cause.Message
 	}
-	if !known && waited < quietFor {
+	if waited < quietFor && !final { // every probe fails at first
 		return Problem{}, false
 	}
 	return v.found(reason, message, final, since)
