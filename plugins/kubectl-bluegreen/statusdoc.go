@@ -387,12 +387,13 @@ func (s *status) row() []output.Cell {
 		since = output.Age(s.Since.Time, s.now)
 	}
 	for _, one := range s.Slots {
-		if one.Value == s.Active {
+		switch {
+		case one.Value == s.Active:
 			ready, images = countCell(one.Ready, one.Desired), imageText(one.Images)
-			continue
+		case !one.Active:
+			idle = append(idle, one.Value)
+			idleReady = append(idleReady, fmt.Sprintf("%d/%d", one.Ready, one.Desired))
 		}
-		idle = append(idle, one.Value)
-		idleReady = append(idleReady, fmt.Sprintf("%d/%d", one.Ready, one.Desired))
 	}
 	if s.Release != nil {
 		phase = string(s.Release.Phase)
