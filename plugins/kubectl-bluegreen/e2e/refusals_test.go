@@ -135,6 +135,7 @@ var refusals = []refusal{{
 // Each refusal ends with the code, says the whole reason in a sentence, and leaves the cluster as it was: not one request
 // that writes was accepted by the API server, which a proxy counts, not even for a lock.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	for _, r := range refusals {
 		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
