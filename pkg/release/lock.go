@@ -275,6 +275,9 @@ func (l *Lock) Release() {
 	for try := 1; err == nil && try <= tries; try++ {
 		preconditions := &metav1.Preconditions{UID: &lease.UID, ResourceVersion: &lease.ResourceVersion}
 		err = l.leases().Delete(ctx, lease.Name, metav1.DeleteOptions{Preconditions: preconditions})
+		if apierrors.IsForbidden(err) { // everything else passes by itself
+			l.request.Say("the lock on %s could not be given back, so the next command waits up to %s for it: %v", l.request.Target, leaseDuration, err)
+		}
 		if !apierrors.IsConflict(err) {
 			return
 		}

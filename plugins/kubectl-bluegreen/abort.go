@@ -64,6 +64,9 @@ func (a *actor) planAbort(ctx context.Context, end ending) (*operation, error) {
 	op.plan.Title = fmt.Sprintf("abort the release of service %s in namespace %s; the traffic %s %s (deployment %s):", p.Primary.Name, a.client.Namespace,
 		course, staying.Value, staying.name())
 	op.plan.Steps = append(op.plan.Steps, a.closeStep(p, "abort", resultAborted))
+	if len(op.plan.Warnings) == 0 { // else they are those of the way back, which tell it too
+		op.plan.Warnings = w.unread()
+	}
 	return op, nil
 }
 

@@ -98,6 +98,7 @@ func (a *actor) planFinish(ctx context.Context, end ending) (*operation, error) 
 	}
 	op.patience = end.Keep.For
 	op.plan.Steps = append(steps, a.closeStep(p, "finish", resultDone))
+	op.plan.Warnings = w.unread()
 	return op, nil
 }
 

@@ -24,10 +24,7 @@ func (a *actor) remarks(w *world, p *pair, target *slot) (notes, warnings []stri
 	for _, text := range workload.ShutdownWarnings(p.Active.Deployment.Spec.Template, a.drainDelay(p)) {
 		notes = append(notes, fmt.Sprintf("deployment %s: %s", p.Active.name(), text))
 	}
-	for kind, reason := range w.NotChecked {
-		warnings = append(warnings, fmt.Sprintf("%s not checked: %s", kind, reason))
-	}
-	return notes, warnings
+	return notes, append(warnings, w.unread()...)
 }
 
 // serviceNotes says in which way a Service's traffic does not move at once.

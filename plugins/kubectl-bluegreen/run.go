@@ -191,7 +191,7 @@ func (r *runner) planFresh(ctx context.Context, w *world, p *pair) (*operation, 
 	op.plan.Steps = append(op.plan.Steps, rest...)
 	op.plan.Notes, op.plan.Warnings = r.remarks(w, p, nil)
 	op.plan.Notes = append(idle.notes, op.plan.Notes...)
-	op.plan.Warnings = append(idle.warnings, op.plan.Warnings...)
+	op.plan.Warnings = append(idle.warnings, slices.DeleteFunc(op.plan.Warnings, func(text string) bool { return slices.Contains(idle.warnings, text) })...)
 	op.failed = r.runFailed(p, m)
 	return op, nil
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"sort"
 	"strings"
 	"time"
 
@@ -179,11 +178,7 @@ func statusWarnings(w *world, p *pair, s *status) []string {
 		warnings = append(warnings, sideWarnings(w, one)...)
 		warnings = append(warnings, scalingWarnings(w, one)...)
 	}
-	for kind, reason := range w.NotChecked {
-		warnings = append(warnings, fmt.Sprintf("%s not checked: %s", kind, reason))
-	}
-	sort.Strings(warnings[len(warnings)-len(w.NotChecked):])
-	return warnings
+	return append(warnings, w.unread()...)
 }
 
 func slotsOfServices(p *pair) string {

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -77,6 +80,15 @@ func fetch[T any](group *errgroup.Group, target *[]T, unread *string, read func(
 		*target = items
 		return err
 	})
+}
+
+// unread says what could not be read, and why, in order of the kinds.
+func (w *world) unread() []string {
+	var lines []string
+	for _, kind := range slices.Sorted(maps.Keys(w.NotChecked)) {
+		lines = append(lines, fmt.Sprintf("%s not checked: %s", kind, w.NotChecked[kind]))
+	}
+	return lines
 }
 
 // service returns the named Service of the namespace, nil when there is none.
