@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -153,9 +155,11 @@ func fromManifest(p *pair, target *slot, manifest *unstructured.Unstructured, na
 		}
 	}
 	labels, _, _ := unstructured.NestedStringMap(wanted.Object, "spec", "template", "metadata", "labels")
-	for key, value := range p.Primary.Spec.Selector {
-		if key != p.Key && labels[key] != value {
-			return nil, exit.Errorf(exit.Usage, "the pods of deployment %s in the manifest lack the label %s=%s that service %s selects", wanted.GetName(), key, value, p.Primary.Name)
+	for _, service := range p.Services {
+		for _, key := range slices.Sorted(maps.Keys(service.Spec.Selector)) {
+			if value := service.Spec.Selector[key]; key != p.Key && labels[key] != value {
+				return nil, exit.Errorf(exit.Usage, "the pods of deployment %s in the manifest lack the label %s=%s that service %s selects", wanted.GetName(), key, value, service.Name)
+			}
 		}
 	}
 	return wanted, nil
