@@ -60,6 +60,8 @@ type actor struct {
 	readAt      time.Time
 	// background holds writes that nothing waits for before the end.
 	background sync.WaitGroup
+	// allowed are the facts on which the plan allowed a switch.
+	allowed *facts
 	// judged are the facts that the last switch was judged by.
 	judged *facts
 	// toldUnread are the kinds of which the user was told that they were not checked.

@@ -52,6 +52,9 @@ func (a *actor) switchStep(m move) release.Step {
 
 func (a *actor) move(ctx context.Context, m move) error {
 	judge := func(ctx context.Context) (*facts, error) {
+		if f := a.freshFacts(m); f != nil {
+			return f, nil
+		}
 		f, err := a.readFacts(ctx, m.services, m.key, m.to, m.deployment, m.peer)
 		if err != nil || a.dry() { // on a dry run nothing before this step has really happened
 			return f, err
@@ -180,6 +183,22 @@ func readyPods(pods []corev1.Pod) []corev1.Pod {
 		}
 	}
 	return ready
+}
+
+// freshness is how old the facts of the plan may be to be those of the switch. Reading them anew right after the lock was
+// written costs up to 100 ms: the API server answers a list after a write only when its watch cache has caught up with
+// that (KEP-2340), and in the meantime the lists are no younger than these.
+const freshness = 250 * time.Millisecond
+
+// freshFacts returns the facts that the plan was made on and that allowed the move, if that was a moment ago; once. The
+// write is conditional on the Services as they were then.
+func (a *actor) freshFacts(m move) *facts {
+	f := a.allowed
+	a.allowed = nil
+	if f == nil || f.To != m.to || len(f.Services) != len(m.services) || time.Since(f.Now) > freshness {
+		return nil
+	}
+	return f
 }
 
 // judgedFor returns the facts that the switch was judged by just now, or reads them when it was done by an earlier call.

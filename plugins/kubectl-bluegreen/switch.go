@@ -133,6 +133,9 @@ func (a *actor) planMove(ctx context.Context, w *world, p *pair, verb string, ta
 	if err := refuse(m.what, why); err != nil {
 		return nil, err
 	}
+	if len(steps) == 0 {
+		a.allowed = f
+	}
 	op := &operation{objects: a.servicesForGit(p, m), result: a.resultOf(p, verb, m)}
 	op.plan.Title = fmt.Sprintf("%s service %s in namespace %s from %s (deployment %s) to %s (deployment %s):", verb, p.Primary.Name,
 		a.client.Namespace, p.Active.Value, p.Active.name(), target.Value, target.name())
