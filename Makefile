@@ -17,8 +17,8 @@ MODULES := . scripts/cluster scripts/demoapp
 BUILD := scripts/build.sh
 export LDFLAGS := -X $(MODULE)/pkg/cli.Version=$(VERSION) -X $(MODULE)/pkg/cli.Commit=$(COMMIT)
 
-# Packages with end-to-end tests.
-E2E = $$(go list -f '{{$$p := .ImportPath}}{{range .XTestImports}}{{if eq . "$(MODULE)/scripts/e2e"}}{{$$p}}{{end}}{{end}}' ./...)
+# End-to-end tests are packages of that name.
+E2E = $$(go list ./... | grep '/e2e$$')
 
 .PHONY: help build tools install uninstall test unit e2e lint bench chaos demo demo-down clean need-go
 
@@ -46,15 +46,19 @@ uninstall: ## remove what install installed
 test: unit e2e ## run all tests; the end-to-end ones need Linux and root
 
 unit: need-go
-	@for module in $(MODULES); do echo "--- unit tests of $$module"; (cd $$module && SWITCHYARD_E2E=0 go test ./...); done
+	@for module in $(MODULES); do \
+	  echo "--- unit tests of $$module"; \
+	  (cd $$module && go test $$(go list ./... | grep -v '/e2e$$')); \
+	done
 
 e2e: need-go
-	@packages=$(E2E); echo "--- end-to-end tests of $${packages:-no package}"; \
+	@echo "--- end-to-end tests"; \
 	if [ "$$(uname)" != Linux ] || [ "$$(id -u)" != 0 ]; then \
 	  echo "NOT RUN: the end-to-end tests boot a real cluster, which needs Linux and root; run make test as root to see them"; \
-	elif [ -n "$$packages" ]; then \
-	  LDFLAGS= $(BUILD) bin/tools/cluster scripts/cluster && bin/tools/cluster build >/dev/null && \
-	  go test -count=1 -v -p 1 -timeout 60m $$packages; \
+	else \
+	  LDFLAGS= $(BUILD) bin/tools/cluster scripts/cluster; \
+	  bin/tools/cluster build >/dev/null; \
+	  go test -count=1 -v -p 1 -timeout 60m $(E2E); \
 	fi
 
 lint: need-go ## vet, staticcheck, gofmt, shellcheck, go.mod tidy
