@@ -150,13 +150,13 @@ func (a *actor) adoptSteps(p *pair) ([]release.Step, []string, error) {
 
 func (a *actor) holdStep(p *pair) release.Step {
 	name, key, value := p.Active.name(), p.Key, p.Active.Value
-	command := ""
-	if fields, err := holdFields(p.Active.Deployment, key, value); err == nil {
-		command = fields.Command("deployment/"+name, a.client.Namespace)
+	var commands []string
+	if fields, err := holdFields(p.Active.Deployment, key, value); err == nil && p.Active.Deployment.Annotations[release.AnnotationHeld] == "" {
+		commands = append(commands, fields.Command("deployment/"+name, a.client.Namespace))
 	}
 	return release.Step{
 		ID: "hold", Text: fmt.Sprintf("give the pods of deployment %s the label %s=%s, new pods beside the old", name, key, value),
-		Commands: []string{command},
+		Commands: commands,
 		Do: func(ctx context.Context) (string, error) {
 			return "", a.updateDeployment(ctx, name, func(live *appsv1.Deployment) (kube.Fields, error) {
 				if live.Annotations[release.AnnotationHeld] != "" || live.Spec.Template.Labels[key] == value {
