@@ -121,12 +121,16 @@ func (p *PortEndpoints) setFor(endpoint discoveryv1.Endpoint) Set {
 func isTrue(b *bool) bool { return b != nil && *b }
 
 // carries tells whether the slice has the Service's port. Ports are joined by name and protocol, an unnamed port
-// having the empty name; the number in the slice is the target's. The slices of a Service without ports have none either.
+// having the empty name; the number in the slice is the target's, and kube-proxy passes over a port that has none
+// (pkg/proxy/endpointslicecache.go). The slices of a Service without ports have none either.
 func carries(slice *discoveryv1.EndpointSlice, port corev1.ServicePort) bool {
 	if port.Port == 0 {
 		return len(slice.Ports) == 0
 	}
 	for _, have := range slice.Ports {
+		if have.Port == nil || *have.Port == 0 {
+			continue
+		}
 		name, protocol := "", corev1.ProtocolTCP
 		if have.Name != nil {
 			name = *have.Name
@@ -151,30 +155,45 @@ func memberOf(endpoint discoveryv1.Endpoint) string {
 	return ""
 }
 
-// Routed returns, for each Service with a slice that lists at least one of the pods, how many it lists in any state.
-// An empty result means that nothing routes to the pods any more, as far as the API server knows.
+// Routed returns, for each Service with a slice that lists at least one of the pods, how many it lists in any state; ""
+// stands for slices of no Service. An endpoint that names no pod, as people and other controllers write them, is known by
+// its address. An empty result means that nothing routes to the pods any more, as far as the API server knows.
 func Routed(slices []discoveryv1.EndpointSlice, pods []corev1.Pod) map[string]int {
-	wanted := Set{}
-	for i := range pods {
-		wanted[string(pods[i].UID)] = struct{}{}
-	}
-	found := map[string]Set{}
+	known := podsByMember(pods)
+	found := map[string]map[types.UID]bool{}
 	for i := range slices {
 		service := ServiceOf(&slices[i])
 		for _, endpoint := range slices[i].Endpoints {
-			member := memberOf(endpoint)
-			if _, ok := wanted[member]; !ok {
+			pod, ok := known[memberOf(endpoint)]
+			if !ok {
 				continue
 			}
 			if found[service] == nil {
-				found[service] = Set{}
+				found[service] = map[types.UID]bool{}
 			}
-			found[service][member] = struct{}{}
+			found[service][pod] = true
 		}
 	}
 	counts := map[string]int{}
-	for service, members := range found {
-		counts[service] = len(members)
+	for service, listed := range found {
+		counts[service] = len(listed)
 	}
 	return counts
+}
+
+// podsByMember returns the pods' UIDs by everything that memberOf may return for one of them. The addresses of a pod that
+// has ended may be another's by now, and those of a pod on the host's network are its node's.
+func podsByMember(pods []corev1.Pod) map[string]types.UID {
+	known := map[string]types.UID{}
+	for i := range pods {
+		pod := &pods[i]
+		known[string(pod.UID)] = pod.UID
+		if ended(pod) || pod.Spec.HostNetwork {
+			continue
+		}
+		for _, address := range pod.Status.PodIPs {
+			known[address.IP] = pod.UID
+		}
+	}
+	return known
 }

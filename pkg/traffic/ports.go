@@ -25,9 +25,9 @@ const (
 // (k8s.io/endpointslice FindPort): a name is looked up by name and protocol among the containers and the
 // restartable init containers, a number is taken as it is.
 func PodPort(port corev1.ServicePort, spec corev1.PodSpec) (number int32, verdict PortVerdict) {
-	named := port.TargetPort.Type == intstr.String
+	named := port.TargetPort.Type == intstr.String && port.TargetPort.StrVal != ""
 	number = port.TargetPort.IntVal
-	if !named && number == 0 { // the API server defaults targetPort to port
+	if !named && number == 0 { // the API server defaults targetPort to port (SetDefaults_Service)
 		number = port.Port
 	}
 	for _, declared := range declaredPorts(spec) {

@@ -2,6 +2,7 @@ package traffic
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -12,7 +13,8 @@ import (
 type Referrer struct {
 	// Service is the Service's name.
 	Service string
-	// Routes are the Ingresses and HTTPRoutes that send traffic to it, as "ingress/web", "httproute/web".
+	// Routes are the Ingresses and HTTPRoutes that send traffic to it, as "ingress/web", "httproute/web"; one of another
+	// namespace is "httproute/edge/web".
 	Routes []string
 }
 
@@ -25,11 +27,12 @@ func (r Referrer) String() string {
 }
 
 // Referrers returns the Services of one namespace whose selector matches labels, each with the routes that lead to it.
+// An ExternalName Service is an alias in DNS: it has no endpoints, whatever it selects.
 func Referrers(labels map[string]string, services []corev1.Service, ingresses []networkingv1.Ingress,
 	routes []gatewayv1.HTTPRoute) []Referrer {
 	var referrers []Referrer
 	for i := range services {
-		if !Selects(services[i].Spec.Selector, labels) {
+		if services[i].Spec.Type == corev1.ServiceTypeExternalName || !Selects(services[i].Spec.Selector, labels) {
 			continue
 		}
 		referrers = append(referrers, Referrer{
@@ -49,9 +52,14 @@ func RoutesTo(namespace, service string, ingresses []networkingv1.Ingress, route
 		}
 	}
 	for i := range routes {
-		if routeLeadsTo(&routes[i], namespace, service) {
-			found = append(found, "httproute/"+routes[i].Name)
+		if !routeLeadsTo(&routes[i], namespace, service) {
+			continue
 		}
+		name := routes[i].Name
+		if routes[i].Namespace != namespace {
+			name = routes[i].Namespace + "/" + name
+		}
+		found = append(found, "httproute/"+name)
 	}
 	return found
 }
@@ -76,19 +84,31 @@ func ingressLeadsTo(ingress *networkingv1.Ingress, service string) bool {
 	return false
 }
 
-// routeLeadsTo tells whether any rule of the route has the Service as a backend, whatever its weight: a backend at
-// weight 0 is one edit away from traffic.
+// routeLeadsTo tells whether any rule of the route has the Service as a backend, whatever its weight (a backend at weight
+// 0 is one edit away from traffic), or mirrors requests to it.
 func routeLeadsTo(route *gatewayv1.HTTPRoute, namespace, service string) bool {
+	leads := func(ref gatewayv1.BackendObjectReference) bool {
+		group, kind, in := "", "Service", route.Namespace // the defaults of the API
+		if ref.Group != nil {
+			group = string(*ref.Group)
+		}
+		if ref.Kind != nil {
+			kind = string(*ref.Kind)
+		}
+		if ref.Namespace != nil {
+			in = string(*ref.Namespace)
+		}
+		return group == "" && kind == "Service" && in == namespace && string(ref.Name) == service
+	}
+	mirrors := func(filter gatewayv1.HTTPRouteFilter) bool {
+		return filter.RequestMirror != nil && leads(filter.RequestMirror.BackendRef)
+	}
 	for _, rule := range route.Spec.Rules {
+		if slices.ContainsFunc(rule.Filters, mirrors) {
+			return true
+		}
 		for _, ref := range rule.BackendRefs {
-			kind, refNamespace := "Service", route.Namespace
-			if ref.Kind != nil {
-				kind = string(*ref.Kind)
-			}
-			if ref.Namespace != nil {
-				refNamespace = string(*ref.Namespace)
-			}
-			if kind == "Service" && refNamespace == namespace && string(ref.Name) == service {
+			if leads(ref.BackendObjectReference) || slices.ContainsFunc(ref.Filters, mirrors) {
 				return true
 			}
 		}

@@ -43,10 +43,13 @@ func Without(labels map[string]string, key string) map[string]string {
 func MatchingPods(selector map[string]string, pods []corev1.Pod) []corev1.Pod {
 	var matching []corev1.Pod
 	for _, pod := range pods {
-		ended := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
-		if !ended && Selects(selector, pod.Labels) {
+		if !ended(&pod) && Selects(selector, pod.Labels) {
 			matching = append(matching, pod)
 		}
 	}
 	return matching
+}
+
+func ended(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
