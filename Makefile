@@ -64,8 +64,9 @@ e2e: need-go
 lint: need-go ## vet, staticcheck, gofmt, shellcheck, go.mod tidy
 	@scripts/lint.sh $(STATICCHECK) $(MODULES)
 
-bench: need-go ## run the benchmarks
-	@SWITCHYARD_E2E=0 go test -run '^$$' -bench . -benchmem ./...
+bench: need-go ## run the benchmarks; those on a cluster need Linux and root
+	@go test -run '^$$' -bench . -benchmem $$(go list ./... | grep -v '/e2e$$')
+	@if grep -qs '^func Benchmark' plugins/*/e2e/*_test.go; then go test -v -p 1 -timeout 60m -run '^$$' -bench . $(E2E); fi
 
 chaos: need-go ## kill, cut and interrupt releases at every write, in the long form (root)
 	@SWITCHYARD_CHAOS=long go test -count=1 -v -p 1 -timeout 4h -run Chaos $(E2E)
