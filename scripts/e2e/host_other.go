@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"os"
 	"syscall"
@@ -10,4 +11,4 @@ import (
 
 func dieWithParent() *syscall.SysProcAttr { return nil }
 
-func lock(*os.File, bool) error { return errors.ErrUnsupported }
+func lock(context.Context, *os.File, bool) error { return errors.ErrUnsupported }

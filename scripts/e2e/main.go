@@ -82,12 +82,17 @@ func unfit() string {
 }
 
 // supervise prepares everything, runs the tests in a child process, and cleans up. The code is the child's.
-func supervise(ctx context.Context, plugins []string) (code int, err error) {
+func supervise(ctx context.Context, plugins []string) (int, error) {
 	w, err := newWorkshop(ctx, plugins)
 	if err != nil {
 		return 1, err
 	}
 	defer os.RemoveAll(w.dir)
+	return w.runOnCluster(ctx)
+}
+
+// runOnCluster finds or boots the cluster, runs the tests on it, and leaves it as it was found.
+func (w *workshop) runOnCluster(ctx context.Context) (code int, err error) {
 	leave, err := w.openCluster(ctx)
 	if err != nil {
 		return 1, err
@@ -99,16 +104,21 @@ func supervise(ctx context.Context, plugins []string) (code int, err error) {
 	return w.runChild(ctx)
 }
 
-// runChild runs this test program again. The test log is left out: go test would take it for the whole input of the tests
-// and reuse an old result although a plugin, which only the build above reads, has changed.
-func (w *workshop) runChild(ctx context.Context) (int, error) {
-	args := []string{fmt.Sprintf("-test.parallel=%d", parallelTests)}
-	for _, arg := range os.Args[1:] {
+// testCommand returns the command line that runs the tests of this program: its own, without the test log. From that log go
+// test would conclude that an old result still holds although a plugin, which only the build above reads, has changed.
+func testCommand(own []string) []string {
+	command := []string{own[0], fmt.Sprintf("-test.parallel=%d", parallelTests)}
+	for _, arg := range own[1:] {
 		if !strings.HasPrefix(arg, "-test.testlogfile=") {
-			args = append(args, arg)
+			command = append(command, arg)
 		}
 	}
-	child := exec.CommandContext(ctx, os.Args[0], args...)
+	return command
+}
+
+// runChild runs the tests and returns their exit code, which is at least 1 when they did not succeed.
+func (w *workshop) runChild(ctx context.Context) (int, error) {
+	child := exec.CommandContext(ctx, w.tests[0], w.tests[1:]...)
 	child.Env = append(os.Environ(), workVariable+"="+w.dir)
 	child.Stdin, child.Stdout, child.Stderr = os.Stdin, os.Stdout, os.Stderr
 	child.Cancel = func() error { return child.Process.Signal(os.Interrupt) }

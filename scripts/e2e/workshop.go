@@ -35,9 +35,14 @@ func Image(tag string) string {
 	return "localhost/demoapp:" + tag
 }
 
-// workshop is the folder that everything is built in.
+// workshop is what the parent process works with.
 type workshop struct {
+	// dir is the folder that everything is built in.
 	dir string
+	// lockFile is locked while a cluster is used.
+	lockFile string
+	// tests is the command line of the tests.
+	tests []string
 }
 
 // site is what `cluster status -o json` tells, and what the child process is told.
@@ -59,7 +64,7 @@ func newWorkshop(ctx context.Context, plugins []string) (*workshop, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &workshop{dir: dir}
+	w := &workshop{dir: dir, lockFile: filepath.Join(os.TempDir(), "switchyard-e2e.lock"), tests: testCommand(os.Args)}
 	if err := w.build(ctx, plugins); err != nil {
 		os.RemoveAll(dir)
 		return nil, err
@@ -97,7 +102,7 @@ func (w *workshop) bin() string { return filepath.Join(w.dir, "bin") }
 // Test packages may run side by side. The lock lets a package that boots a cluster have it alone, so that it is not
 // pulled away under another one; packages that find one up share it.
 func (w *workshop) openCluster(ctx context.Context) (leave func() error, err error) {
-	file, err := os.OpenFile(filepath.Join(os.TempDir(), "switchyard-e2e.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	file, err := os.OpenFile(w.lockFile, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +112,7 @@ func (w *workshop) openCluster(ctx context.Context) (leave func() error, err err
 		}
 	}()
 	for _, exclusive := range []bool{false, true} {
-		if err := lock(file, exclusive); err != nil {
+		if err := lock(ctx, file, exclusive); err != nil {
 			return nil, fmt.Errorf("lock %s: %w", file.Name(), err)
 		}
 		up, err := w.findCluster(ctx)
