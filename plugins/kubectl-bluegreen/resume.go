@@ -95,8 +95,10 @@ func (r *runner) planAfterSwitch(w *world, p *pair) (*operation, error) {
 	if !p.settled(record.To) {
 		op.plan.Steps = append(op.plan.Steps, r.switchStep(m))
 	}
-	if record.Phase == release.Soaking {
+	if record.Phase == release.Soaking || !p.settled(record.To) {
 		op.plan.Steps = append(op.plan.Steps, r.endpointsStep(m))
+	}
+	if record.Phase == release.Soaking {
 		if hpa := w.autoscalerOf(p.Active.Deployment); hpa != nil {
 			op.plan.Steps = append(op.plan.Steps, r.unfloorStep(hpa.Name, p.Active.name()))
 		}
@@ -110,7 +112,7 @@ func (r *runner) planAfterSwitch(w *world, p *pair) (*operation, error) {
 			return nil, exit.Errorf(exit.No, "release %s failed its soak and is held on %s=%s: %s; go back with kubectl bluegreen rollback %s, or begin another release",
 				record.ID, p.Key, record.To, record.Reason, p.Primary.Name)
 		}
-		if r.keep.Forever {
+		if r.keep.Forever && p.settled(record.To) {
 			return r.unchanged(p, "run", fmt.Sprintf("release %s is done: service %s is on %s=%s (deployment %s)", record.ID, p.Primary.Name, p.Key, record.To, p.Active.name())), nil
 		}
 		rest = slices.DeleteFunc(rest, func(step release.Step) bool { return step.ID == "soak" || step.ID == "journal-switched" })

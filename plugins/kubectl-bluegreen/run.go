@@ -66,7 +66,7 @@ func (o *runOptions) check() error {
 	if o.Soak.Duration < 0 || o.CheckLatency.Duration < 0 {
 		return exit.Errorf(exit.Usage, "--soak and --check-latency must not be negative")
 	}
-	if o.CheckSuccess < 0 || o.CheckSuccess > 100 {
+	if !(o.CheckSuccess >= 0 && o.CheckSuccess <= 100) { // NaN is neither
 		return exit.Errorf(exit.Usage, "--check-success %g: must be a percentage from 0 to 100", o.CheckSuccess)
 	}
 	if target, err := url.Parse(o.CheckURL); o.CheckURL != "" && (err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https") {
@@ -216,7 +216,7 @@ func (r *runner) liveAlready(p *pair) string {
 		if !named && len(have) == 1 {
 			container, image = slices.Collect(maps.Keys(have))[0], given
 		}
-		if have[container] != image {
+		if live, known := have[container]; !known || live != image {
 			return ""
 		}
 	}
