@@ -406,9 +406,7 @@ func (a *actor) remarkIdle(w *world, p *pair, idle *idlePlan) {
 		idle.warnings = append(idle.warnings, fmt.Sprintf("service %s selects both slots (%s): the new pods get its traffic as soon as they are ready", service.Name,
 			labelText(service.Spec.Selector)))
 	}
-	for kind, reason := range w.NotChecked {
-		idle.warnings = append(idle.warnings, fmt.Sprintf("%s not checked: %s", kind, reason))
-	}
+	idle.warnings = append(idle.warnings, w.unread()...)
 	if idle.slot.Deployment != nil && p.Record != nil && p.Record.Phase == release.Switched && p.Record.From == idle.slot.Value {
 		idle.notes = append(idle.notes, fmt.Sprintf("slot %s holds the version before this one; it is replaced, which ends the instant way back to it", idle.slot.Value))
 	}
