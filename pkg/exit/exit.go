@@ -101,11 +101,12 @@ func CodeOf(err error) Code {
 	return No
 }
 
-// isNetwork tells whether err says that the API server could not be reached at all.
+// isNetwork tells whether err says that the API server could not be reached, or could not answer.
 func isNetwork(err error) bool {
 	var netErr net.Error
 	var urlErr *url.Error
-	return errors.As(err, &netErr) || errors.As(err, &urlErr) || apierrors.IsServiceUnavailable(err)
+	return errors.As(err, &netErr) || errors.As(err, &urlErr) || apierrors.IsServiceUnavailable(err) || apierrors.IsInternalError(err) ||
+		apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) || apierrors.IsTooManyRequests(err)
 }
 
 // Ended returns the error for work that stopped because ctx ended: it says whether that was an interrupt or the deadline,

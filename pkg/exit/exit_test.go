@@ -29,6 +29,7 @@ func TestCodeOf(t *testing.T) {
 		"interrupted":                            {fmt.Errorf("wait: %w", context.Canceled), Interrupted},
 		"deadline":                               {context.DeadlineExceeded, TimedOut},
 		"connection refused":                     {&url.Error{Op: "Get", Err: &net.OpError{Op: "dial"}}, Unreachable},
+		"the API server is overloaded":           {apierrors.NewTooManyRequestsError("later"), Unreachable},
 		"anything else is a plain failed answer": {errors.New("boom"), No},
 	}
 	for name, tt := range tests {

@@ -83,6 +83,3 @@ func asProtobuf(config *rest.Config) {
 	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
 	config.ContentType = "application/vnd.kubernetes.protobuf"
 }
-
-// Now is the clock that records are stamped with: UTC, whole seconds, as metav1.Time keeps them.
-func Now() time.Time { return time.Now().UTC().Truncate(time.Second) }

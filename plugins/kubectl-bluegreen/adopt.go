@@ -182,7 +182,7 @@ func (a *actor) heldUpStep(p *pair) release.Step {
 					if err != nil || before == nil {
 						return err == nil, err
 					}
-					ready, want := countAvailable(seen.Pods, before.MinReadySeconds), int(ptr.Deref(seen.Deployment.Spec.Replicas, 1))
+					ready, want := countAvailable(seen.Pods, before.MinReadySeconds, a.client.Now()), int(ptr.Deref(seen.Deployment.Spec.Replicas, 1))
 					if now := fmt.Sprintf("%d of %d labelled pods are ready", ready, want); now != detail {
 						detail = now
 						a.progress(detail)
@@ -194,10 +194,10 @@ func (a *actor) heldUpStep(p *pair) release.Step {
 	}
 }
 
-func countAvailable(pods []corev1.Pod, minReadySeconds int32) int {
+func countAvailable(pods []corev1.Pod, minReadySeconds int32, now time.Time) int {
 	available := 0
 	for i := range pods {
-		if workload.PodAvailable(&pods[i], minReadySeconds, time.Now()) {
+		if workload.PodAvailable(&pods[i], minReadySeconds, now) {
 			available++
 		}
 	}

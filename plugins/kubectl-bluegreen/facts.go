@@ -35,7 +35,8 @@ type facts struct {
 	MinReadySeconds int32
 	// Unprobed accepts pods of which nobody knows whether they are ready.
 	Unprobed bool
-	Now      time.Time
+	// Now is the API server's time of the look, ReadAt this machine's.
+	Now, ReadAt time.Time
 }
 
 // refusals returns why the Services must not be pointed at the slot, in sentences; none means that they may.
@@ -153,7 +154,7 @@ func (f facts) matching(service *corev1.Service) []corev1.Pod {
 // readFacts reads live what a switch of the named Services to the slot is judged by. deployment may be "" when the slot
 // has none; peer is the Deployment whose size the slot must have, "" for any size.
 func (a *actor) readFacts(ctx context.Context, names []string, key, to, deployment, peer string) (*facts, error) {
-	f := &facts{Key: key, To: to, Unprobed: a.AllowUnprobed, Now: time.Now()}
+	f := &facts{Key: key, To: to, Unprobed: a.AllowUnprobed, Now: a.client.Now(), ReadAt: time.Now()}
 	typed, namespace := a.client.Typed, a.client.Namespace
 	inSlot := metav1.ListOptions{LabelSelector: key + "=" + to}
 	group, groupCtx := errgroup.WithContext(ctx)

@@ -142,7 +142,7 @@ func (a *actor) finishSteps(w *world, p *pair, end ending, slots []*slot) ([]rel
 				s.name(), owner.Tool, owner.Evidence)
 		}
 		if !kept && end.Keep.For > 0 && p.Record != nil && p.Record.SwitchedAt != nil {
-			steps, kept = append(steps, keepStep(p.Record.SwitchedAt.Add(end.Keep.For))), true
+			steps, kept = append(steps, a.keepStep(p.Record.SwitchedAt.Add(end.Keep.For))), true
 		}
 		steps = append(steps, a.shrinkSteps(w, p, s, end)...)
 		small := s.Deployment.DeepCopy()
@@ -154,10 +154,10 @@ func (a *actor) finishSteps(w *world, p *pair, end ending, slots []*slot) ([]rel
 	return steps, objects, nil
 }
 
-func keepStep(until time.Time) release.Step {
+func (a *actor) keepStep(until time.Time) release.Step {
 	return release.Step{
 		ID: "keep-old", Text: fmt.Sprintf("keep the old side until %s", until.UTC().Format(time.RFC3339)), Waits: true,
-		Do: func(ctx context.Context) (string, error) { return "", release.Sleep(ctx, time.Until(until)) },
+		Do: func(ctx context.Context) (string, error) { return "", release.Sleep(ctx, until.Sub(a.client.Now())) },
 	}
 }
 
@@ -357,7 +357,7 @@ func (a *actor) closeStep(p *pair, verb, outcome string) release.Step {
 	return release.Step{
 		ID: "close", Text: fmt.Sprintf("close the release in the journal of service %s", p.Primary.Name),
 		Do: func(ctx context.Context) (string, error) {
-			entry := entryOf(record, verb, outcome, "")
+			entry := a.entryOf(record, verb, outcome, "")
 			entry.By = a.by
 			a.events.Normal(ctx, "ReleaseClosed", "%s: %s %s (release %s)", a.by, verb, outcome, record.ID)
 			return "", a.conclude(ctx, entry, nil)

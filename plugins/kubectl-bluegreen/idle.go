@@ -291,7 +291,7 @@ func (a *actor) clearStep(p *pair, name string) release.Step {
 func (a *actor) restOfDelay(p *pair) time.Duration {
 	const clocks = time.Minute
 	moved := movedAt(p)
-	if moved == nil || time.Since(moved.Time) > a.drainDelay(p)+clocks {
+	if moved == nil || a.client.Now().Sub(moved.Time) > a.drainDelay(p)+clocks {
 		return 0
 	}
 	return a.drainDelay(p)

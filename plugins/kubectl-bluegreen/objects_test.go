@@ -13,17 +13,25 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	dynamicfake "k8s.io/client-go/dynamic/fake"
+	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/yaml"
 
+	"github.com/kubectl-switchyard/switchyard/pkg/cli"
 	"github.com/kubectl-switchyard/switchyard/pkg/exit"
 	"github.com/kubectl-switchyard/switchyard/pkg/kube"
+	"github.com/kubectl-switchyard/switchyard/pkg/release"
 )
 
 // cluster is what the YAML of a test case holds.
 type cluster struct {
 	world
-	pods []corev1.Pod
-	sets []appsv1.ReplicaSet
+	pods  []corev1.Pod
+	sets  []appsv1.ReplicaSet
+	nodes []corev1.Node
 }
 
 // readCluster reads objects set apart by lines of three dashes. Those without a namespace are of namespace shop; a field
@@ -55,6 +63,8 @@ func readCluster(t *testing.T, text string) *cluster {
 			c.pods = append(c.pods, parse[corev1.Pod](t, document))
 		case "ReplicaSet":
 			c.sets = append(c.sets, parse[appsv1.ReplicaSet](t, document))
+		case "Node":
+			c.nodes = append(c.nodes, parse[corev1.Node](t, document))
 		default:
 			t.Fatalf("the test's YAML: kind %q is not known here", head.Kind)
 		}
@@ -69,7 +79,7 @@ func parse[T any](t *testing.T, text string) T {
 	if err := yaml.UnmarshalStrict([]byte(text), &value); err != nil {
 		t.Fatalf("the test's YAML: %v\n%s", err, text)
 	}
-	if object, ok := any(&value).(metav1.Object); ok && object.GetNamespace() == "" {
+	if object, ok := any(&value).(metav1.Object); ok && object.GetNamespace() == "" && !strings.Contains(text, "kind: Node") {
 		object.SetNamespace("shop")
 	}
 	return value
@@ -101,6 +111,53 @@ func (c *cluster) pairOf(t *testing.T, service, key string) *pair {
 		t.Fatal(err)
 	}
 	return p
+}
+
+// client returns a client of a cluster that holds all of c.
+func (c *cluster) client(t *testing.T) *kube.Client {
+	t.Helper()
+	var typed, whole []runtime.Object
+	add := func(object runtime.Object) {
+		kinds, _, err := scheme.Scheme.ObjectKinds(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		object.GetObjectKind().SetGroupVersionKind(kinds[0])
+		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		typed, whole = append(typed, object), append(whole, &unstructured.Unstructured{Object: content})
+	}
+	addAll(add, c.Services)
+	addAll(add, c.Deployments)
+	addAll(add, c.Slices)
+	addAll(add, c.Autoscalers)
+	addAll(add, c.Budgets)
+	addAll(add, c.Leases)
+	addAll(add, c.pods)
+	addAll(add, c.sets)
+	addAll(add, c.nodes)
+	clientset := fake.NewClientset(typed...)
+	return &kube.Client{Typed: clientset, Watching: clientset, Dynamic: dynamicfake.NewSimpleDynamicClient(scheme.Scheme, whole...), Namespace: "shop"}
+}
+
+func addAll[T any, P interface {
+	*T
+	runtime.Object
+}](add func(runtime.Object), items []T) {
+	for i := range items {
+		add(P(&items[i]))
+	}
+}
+
+// actor is one that acts on the named Services of the cluster.
+func (c *cluster) actor(t *testing.T, services ...string) *actor {
+	t.Helper()
+	a := &actor{client: c.client(t), by: "ann@laptop", names: services, events: &release.Events{}}
+	a.env = cli.NewEnv(genericiooptions.IOStreams{In: strings.NewReader(""), Out: t.Output(), ErrOut: t.Output()})
+	a.messages = a.env.Messages()
+	return a
 }
 
 // offline is an actor in namespace shop that can reach no cluster.

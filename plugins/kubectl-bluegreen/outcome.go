@@ -10,7 +10,6 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/kubectl-switchyard/switchyard/pkg/exit"
-	"github.com/kubectl-switchyard/switchyard/pkg/kube"
 	"github.com/kubectl-switchyard/switchyard/pkg/release"
 )
 
@@ -31,12 +30,12 @@ func (r *runner) settle(ctx context.Context, m move) error {
 	if live != nil && live.ID == record.ID {
 		record = *live
 	}
-	kept := record.In(release.Switched, kube.Now())
+	kept := record.In(release.Switched, r.now())
 	if !r.keep.Forever && kept.SwitchedAt != nil {
 		kept.Until = ptr.To(metav1.NewTime(kept.SwitchedAt.Add(r.keep.For)))
 	}
 	r.events.Normal(ctx, "Released", "release %s of %s is done: %s=%s has the traffic", record.ID, record.By, m.key, m.to)
-	return r.conclude(ctx, entryOf(record, "run", resultDone, ""), &kept)
+	return r.conclude(ctx, r.entryOf(record, "run", resultDone, ""), &kept)
 }
 
 // runFailed decides what a failed step means: before the switch the traffic never moved; after it a failed soak moves it
@@ -84,8 +83,8 @@ func (r *runner) soakFailed(ctx context.Context, p *pair, m move, failure *soakE
 	back.what = fmt.Sprintf("roll back to %s=%s refused", m.key, m.from)
 	back.soak = 0
 	back.record.Operation, back.record.From, back.record.To, back.record.Reason = "rollback", m.to, m.from, reason
-	back.record = back.record.In(release.Switched, kube.Now())
-	back.entry = entryOf(m.record, "run", resultRolledBack, reason)
+	back.record = back.record.In(release.Switched, r.now())
+	back.entry = r.entryOf(m.record, "run", resultRolledBack, reason)
 	if _, err := r.engine.Run(ctx, []release.Step{r.switchStep(back), r.endpointsStep(back)}); err != nil {
 		return exit.Errorf(exit.No, "release %s failed: %w\nand the way back is closed: %w\nthe traffic of service %s stays on %s=%s (deployment %s)", m.record.ID, failure, err,
 			p.Primary.Name, m.key, m.to, m.deployment)
@@ -100,9 +99,9 @@ func (r *runner) hold(ctx context.Context, m move, failure *soakError) error {
 	if err != nil || live == nil {
 		live = &m.record
 	}
-	held := live.In(release.Switched, kube.Now())
+	held := live.In(release.Switched, r.now())
 	held.Reason = firstLine(failure)
-	if err := r.conclude(ctx, entryOf(m.record, "run", resultFailed, held.Reason), &held); err != nil {
+	if err := r.conclude(ctx, r.entryOf(m.record, "run", resultFailed, held.Reason), &held); err != nil {
 		r.messages.Warnf("the journal was not written: %v", err)
 	}
 	return exit.Errorf(exit.No, "release %s failed: %w\nthe traffic of service %s is held on %s=%s (deployment %s), as --on-failure=hold asks; go back with kubectl bluegreen rollback %s",

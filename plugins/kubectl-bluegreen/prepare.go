@@ -107,7 +107,7 @@ func (a *actor) planPrepare(ctx context.Context, from source, manifest *unstruct
 		ID: "journal-prepared", Text: "note in the journal that the new side is up",
 		Do: func(ctx context.Context) (string, error) {
 			a.events.Normal(ctx, "Prepared", "%s prepared %s=%s with %s (release %s)", a.by, p.Key, idle.slot.Value, imageText(idle.images), record.ID)
-			return "", a.journal(ctx, record.In(release.AtGate, kube.Now()))
+			return "", a.journal(ctx, record.In(release.AtGate, a.now()))
 		},
 	})
 	op.plan.Notes, op.plan.Warnings = idle.notes, idle.warnings
@@ -131,9 +131,9 @@ func (a *actor) prepareFailed(p *pair, record release.Record) func(context.Conte
 		if undo := a.restore(ctx, p.Active.name()); undo != nil {
 			a.messages.Warnf("deployment %s: its rollout settings were not put back: %v", p.Active.name(), undo)
 		}
-		failed := record.In(release.Failed, kube.Now())
+		failed := record.In(release.Failed, a.now())
 		failed.Reason = firstLine(err)
-		if journal := a.conclude(ctx, entryOf(record, record.Operation, resultFailed, failed.Reason), &failed); journal != nil {
+		if journal := a.conclude(ctx, a.entryOf(record, record.Operation, resultFailed, failed.Reason), &failed); journal != nil {
 			a.messages.Warnf("the journal was not written: %v", journal)
 		}
 		a.events.Warning(ctx, "PrepareFailed", "%s (release %s)", failed.Reason, record.ID)
@@ -149,7 +149,7 @@ func firstLine(err error) string {
 
 // newRecord begins the journal of a release, or goes on with the one that is under way.
 func (a *actor) newRecord(p *pair, verb string, idle *idlePlan) release.Record {
-	now := kube.Now()
+	now := a.now()
 	record := release.Record{
 		ID: release.NewID(), Operation: verb, By: a.by, StartedAt: metav1.NewTime(now), SlotKey: p.Key, From: p.Active.Value, To: idle.slot.Value,
 		Services: p.serviceNames(), Images: idle.images, FromRevision: revisionOf(p.Active),

@@ -62,9 +62,9 @@ func (a *actor) move(ctx context.Context, m move) error {
 		return f, refuseStep(m.what, f.refusals())
 	}
 	record := m.record
-	record.SwitchedAt = ptr.To(metav1.NewTime(kube.Now()))
+	record.SwitchedAt = ptr.To(metav1.NewTime(a.now()))
 	if record.Phase == release.Soaking {
-		record.PhaseSince, record.Until = *record.SwitchedAt, soakEnd(m.soak)
+		record.PhaseSince, record.Until = *record.SwitchedAt, soakEnd(a.client.Now(), m.soak)
 	}
 	extra := func(live *corev1.Service) kube.Fields {
 		if live.Name != m.services[0] || notedIn(live, m.record) {
@@ -195,7 +195,7 @@ const freshness = 250 * time.Millisecond
 func (a *actor) freshFacts(m move) *facts {
 	f := a.allowed
 	a.allowed = nil
-	if f == nil || f.To != m.to || len(f.Services) != len(m.services) || time.Since(f.Now) > freshness {
+	if f == nil || f.To != m.to || len(f.Services) != len(m.services) || time.Since(f.ReadAt) > freshness {
 		return nil
 	}
 	return f

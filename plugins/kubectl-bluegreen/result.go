@@ -104,6 +104,7 @@ func (a *actor) read(ctx context.Context) (*world, *pair, error) {
 		return nil, nil, err
 	}
 	a.primary, a.lockName, a.events.About.Name = p.Primary.Name, p.LockName, p.Primary.Name
+	a.events.About.UID = p.Primary.UID
 	a.readVersion, a.readAt = p.Primary.ResourceVersion, time.Now()
 	if p.RecordError != nil {
 		return nil, nil, exit.Errorf(exit.Refused, "service %s: %w; look at it, then remove it with kubectl annotate service %s -n %s %s-", p.Primary.Name,

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/kubectl-switchyard/switchyard/pkg/exit"
-	"github.com/kubectl-switchyard/switchyard/pkg/kube"
 	"github.com/kubectl-switchyard/switchyard/pkg/release"
 )
 
@@ -65,7 +64,7 @@ func (r *runner) gateStep(p *pair, record release.Record) release.Step {
 			if r.dry() {
 				return "", nil
 			}
-			at := record.In(release.AtGate, kube.Now())
+			at := record.In(release.AtGate, r.now())
 			if err := r.journal(ctx, at); err != nil {
 				return "", err
 			}

@@ -17,7 +17,6 @@ import (
 
 	"github.com/kubectl-switchyard/switchyard/pkg/cli"
 	"github.com/kubectl-switchyard/switchyard/pkg/exit"
-	"github.com/kubectl-switchyard/switchyard/pkg/kube"
 	"github.com/kubectl-switchyard/switchyard/pkg/release"
 )
 
@@ -226,7 +225,7 @@ func (r *runner) liveAlready(p *pair) string {
 func (r *runner) moveFor(p *pair, idle *idlePlan, record release.Record) move {
 	return move{
 		services: p.serviceNames(), key: p.Key, from: p.Active.Value, to: idle.slot.Value, deployment: idle.name, peer: p.Active.name(),
-		what: fmt.Sprintf("switch to %s=%s refused", p.Key, idle.slot.Value), record: record.In(release.Soaking, kube.Now()), soak: r.options.Soak.Duration,
+		what: fmt.Sprintf("switch to %s=%s refused", p.Key, idle.slot.Value), record: record.In(release.Soaking, r.now()), soak: r.options.Soak.Duration,
 	}
 }
 
@@ -298,7 +297,7 @@ func (r *runner) afterSwitch(w *world, p *pair, m move, old *slot) ([]release.St
 				if err != nil || record == nil || record.SwitchedAt == nil {
 					return "", err
 				}
-				return "", release.Sleep(ctx, time.Until(record.SwitchedAt.Add(keep)))
+				return "", release.Sleep(ctx, record.SwitchedAt.Add(keep).Sub(r.client.Now()))
 			},
 		})
 	}

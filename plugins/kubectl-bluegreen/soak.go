@@ -40,11 +40,12 @@ func (a *actor) soak(ctx context.Context, m move, options runOptions) (string, e
 	if err != nil {
 		return "", err
 	}
-	until, since := time.Now().Add(options.Soak.Duration), time.Now()
+	since := a.client.Now()
+	until := since.Add(options.Soak.Duration)
 	if record != nil && record.Until != nil && record.SwitchedAt != nil {
 		until, since = record.Until.Time, record.SwitchedAt.Time
 	}
-	probe, err := startURLCheck(ctx, options, until)
+	probe, err := startURLCheck(ctx, options, until.Sub(a.client.Now()))
 	if err != nil {
 		return "", err
 	}
@@ -64,7 +65,7 @@ func (a *actor) soak(ctx context.Context, m move, options runOptions) (string, e
 				}
 			}
 			last = a.soakProgress(last, until)
-			return !time.Now().Before(until), nil
+			return !a.client.Now().Before(until), nil
 		}}
 	if err := wait.Wait(ctx); err != nil {
 		return "", err
@@ -74,7 +75,7 @@ func (a *actor) soak(ctx context.Context, m move, options runOptions) (string, e
 
 // soakProgress tells the time left, every minute and in the last one every ten seconds.
 func (a *actor) soakProgress(last string, until time.Time) string {
-	left := time.Until(until)
+	left := until.Sub(a.client.Now())
 	if left < 10*time.Second {
 		return last
 	}
@@ -162,11 +163,11 @@ const (
 )
 
 // startURLCheck begins to ask the URL, nil when there is none.
-func startURLCheck(ctx context.Context, options runOptions, until time.Time) (*load.Meter, error) {
+func startURLCheck(ctx context.Context, options runOptions, left time.Duration) (*load.Meter, error) {
 	if options.CheckURL == "" {
 		return nil, nil
 	}
-	duration := max(time.Until(until), checkSamples/checkRate*time.Second) + time.Minute
+	duration := max(left, checkSamples/checkRate*time.Second) + time.Minute
 	return load.Start(ctx, load.Options{URL: options.CheckURL, Rate: checkRate, Concurrency: 4 * checkRate, Duration: duration, Timeout: 10 * time.Second})
 }
 
@@ -222,7 +223,7 @@ func verdict(probe *load.Meter, options runOptions) (string, error) {
 	return fmt.Sprintf("no container ended or lost its readiness; %d of %d requests to %s succeeded", report.Answered, report.Sent, options.CheckURL), nil
 }
 
-// soakEnd is when a soak that begins now ends, in whole seconds and never early.
-func soakEnd(soak time.Duration) *metav1.Time {
-	return ptr.To(metav1.NewTime(time.Now().UTC().Add(soak + time.Second - 1).Truncate(time.Second)))
+// soakEnd is when a soak that begins at now ends, in whole seconds and never early.
+func soakEnd(now time.Time, soak time.Duration) *metav1.Time {
+	return ptr.To(metav1.NewTime(now.UTC().Add(soak + time.Second - 1).Truncate(time.Second)))
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/kubectl-switchyard/switchyard/pkg/cli"
 	"github.com/kubectl-switchyard/switchyard/pkg/exit"
-	"github.com/kubectl-switchyard/switchyard/pkg/kube"
 	"github.com/kubectl-switchyard/switchyard/pkg/release"
 )
 
@@ -163,7 +162,7 @@ const lookBack = 5 * time.Second
 
 // moveTo is the move of all the pair's Services to the slot.
 func (a *actor) moveTo(p *pair, verb string, target *slot) move {
-	now := kube.Now()
+	now := a.now()
 	record := release.Record{
 		ID: release.NewID(), Operation: verb, By: a.by, StartedAt: metav1.NewTime(now), SlotKey: p.Key, From: p.Active.Value, To: target.Value,
 		Services: p.serviceNames(), FromRevision: revisionOf(p.Active),
@@ -181,7 +180,7 @@ func (a *actor) moveTo(p *pair, verb string, target *slot) move {
 		what: fmt.Sprintf("%s to %s=%s refused", verb, p.Key, target.Value), record: record,
 	}
 	if verb != "abort" { // an abort has its entry when it is complete
-		m.entry = entryOf(record, verb, resultDone, "")
+		m.entry = a.entryOf(record, verb, resultDone, "")
 	}
 	return m
 }

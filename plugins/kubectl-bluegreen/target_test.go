@@ -4,11 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/kubernetes/fake"
-
-	"github.com/kubectl-switchyard/switchyard/pkg/kube"
 )
 
 func TestParseServices(t *testing.T) {
@@ -34,22 +29,6 @@ func TestParseServices(t *testing.T) {
 	}
 }
 
-// clientFor returns a client of a cluster that holds the Services, Deployments and Leases of c.
-func (c *cluster) clientFor() *kube.Client {
-	var objects []runtime.Object
-	for i := range c.Services {
-		objects = append(objects, &c.Services[i])
-	}
-	for i := range c.Deployments {
-		objects = append(objects, &c.Deployments[i])
-	}
-	for i := range c.Leases {
-		objects = append(objects, &c.Leases[i])
-	}
-	typed := fake.NewClientset(objects...)
-	return &kube.Client{Typed: typed, Watching: typed, Namespace: "shop"}
-}
-
 func TestReadPairKeepsTheJournalOnOneService(t *testing.T) {
 	three := selecting("hello-np", "app: hello, slot: blue") + selecting("hello", "app: hello, slot: blue") + selecting("hello-lb", "app: hello, slot: blue")
 	// The release moved hello, which carries it, and was cut off before hello-np.
@@ -69,7 +48,7 @@ func TestReadPairKeepsTheJournalOnOneService(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			client := readCluster(t, test.objects+helloBlue+helloGreen).clientFor()
+			client := readCluster(t, test.objects+helloBlue+helloGreen).client(t)
 			_, p, err := readPair(t.Context(), client, strings.Fields(test.named), "")
 			text := errorText(err)
 			if err == nil {
@@ -83,7 +62,7 @@ func TestReadPairKeepsTheJournalOnOneService(t *testing.T) {
 func TestReadPairWantsTheServiceWithTheJournal(t *testing.T) {
 	group := strings.ReplaceAll(fmt.Sprintf(journalled, "Switched", "blue"), `["hello","hello-np"]`, `["hello","hello-lb","hello-np"]`) +
 		selecting("hello-np", "app: hello, slot: blue") + selecting("hello-lb", "app: hello, slot: blue")
-	_, _, err := readPair(t.Context(), readCluster(t, group+helloBlue+helloGreen).clientFor(), []string{"hello-lb", "hello-np"}, "")
+	_, _, err := readPair(t.Context(), readCluster(t, group+helloBlue+helloGreen).client(t), []string{"hello-lb", "hello-np"}, "")
 	wantText(t, errorText(err), `exit 2: service "hello" carries the release of hello-lb, hello-np; name it too`)
 }
 
@@ -94,7 +73,7 @@ func TestNeedService(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			wantText(t, errorText(needService(t.Context(), readCluster(t, test.objects).clientFor())), test.want)
+			wantText(t, errorText(needService(t.Context(), readCluster(t, test.objects).client(t))), test.want)
 		})
 	}
 }

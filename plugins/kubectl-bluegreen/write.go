@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -113,10 +114,14 @@ func underway(record *release.Record) bool {
 	return record != nil && (record.Phase == release.Preparing || record.Phase == release.AtGate || record.Phase == release.Soaking)
 }
 
+// now is the API server's present time in whole seconds, as records keep it: what is compared with it later comes from
+// there too, and from other machines.
+func (a *actor) now() time.Time { return a.client.Now().UTC().Truncate(time.Second) }
+
 // entryOf makes the history entry for a record.
-func entryOf(record release.Record, operation, result, reason string) release.Entry {
+func (a *actor) entryOf(record release.Record, operation, result, reason string) release.Entry {
 	return release.Entry{
-		ID: record.ID, Operation: operation, Result: result, By: record.By, At: metav1.NewTime(kube.Now()),
+		ID: record.ID, Operation: operation, Result: result, By: record.By, At: metav1.NewTime(a.now()),
 		From: record.From, To: record.To, Images: record.Images, Reason: reason,
 	}
 }
