@@ -6,6 +6,8 @@
 //
 //	func TestMain(m *testing.M) { e2e.Main(m, "kubectl-bluegreen") }
 //
+// Measured figures are printed as a table at the end, and appended to the file that SWITCHYARD_FIGURES names.
+//
 // The tests need Linux and root. Elsewhere, and with SWITCHYARD_E2E=0, the reason is printed and nothing is run. A cluster
 // that is up is used and left up; otherwise one is booted, and taken down at the end, whatever that end is: the tests run
 // in a child process, so a panic, a timeout or an interrupt ends them and not the cleaning.

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -251,6 +253,37 @@ func TestServerDryRunChangesNothing(t *testing.T) {
 				t.Errorf("the cluster was changed; before:\n%s\nafter:\n%s", before, after)
 			}
 		})
+	}
+}
+
+func TestStatusListsAndWatches(t *testing.T) {
+	t.Parallel()
+	n := startPair(t, blue+"---"+green)
+	want := `SERVICE   ACTIVE   SINCE       READY   IMAGES                     IDLE    IDLE-READY   PHASE   WARNINGS
+hello     blue     <unknown>   2/2     app=localhost/demoapp:v1   green   2/2          -       0
+`
+	confirm(t, n, want, "status")
+	confirm(t, n, "service/hello\n", "status", "-o", "name")
+	list := document[struct {
+		Kind  string
+		Items []struct{ Namespace, Service, Active string }
+	}](t, n, "bluegreen", "status", "--all-namespaces")
+	if list.Kind != "BlueGreenStatusList" || !slices.ContainsFunc(list.Items, func(one struct{ Namespace, Service, Active string }) bool {
+		return one.Namespace == n.Name && one.Service == "hello" && one.Active == "blue"
+	}) {
+		t.Errorf("all namespaces: %+v", list)
+	}
+
+	watch := n.Start("bluegreen", "status", "hello", "--watch")
+	shows := func(line string) func() bool {
+		return func() bool { return strings.Contains(watch.Stdout(), line) }
+	}
+	n.Eventually(10*time.Second, "the watch shows blue", shows("hello: version=blue, blue 2/2, green 2/2\n"))
+	n.Want(0, "bluegreen", "switch", "hello", "--yes")
+	n.Eventually(10*time.Second, "the watch shows green", shows("hello: version=green, blue 2/2, green 2/2, release "))
+	watch.Signal(os.Interrupt)
+	if got := watch.Wait(); got.Code != 130 {
+		t.Errorf("%v\nwant exit code 130", got)
 	}
 }
 
