@@ -42,18 +42,19 @@ func (a *actor) cloneAutoscaler(ctx context.Context, p *pair, idle *idlePlan, hp
 	if err != nil {
 		return err
 	}
-	clone, notes, err := workload.CloneHPA(raw, idle.name, idle.name, wantReplicas(p))
-	if err != nil {
-		return err
-	}
-	idle.warnings = append(idle.warnings, notes...)
 	own := int(ptr.Deref(hpa.Spec.MinReplicas, 1))
 	if kept, err := strconv.Atoi(hpa.Annotations[release.AnnotationFloor]); err == nil {
 		own = kept
 	}
+	floor := max(wantReplicas(p), int32(own))
+	clone, notes, err := workload.CloneHPA(raw, idle.name, idle.name, floor)
+	if err != nil {
+		return err
+	}
+	idle.notes = append(idle.notes, notes...)
 	clone.SetAnnotations(map[string]string{release.AnnotationFloor: strconv.Itoa(own)})
 	idle.objects = append(idle.objects, clone)
-	idle.steps = append(idle.steps, a.createStep("create-hpa", fmt.Sprintf("like %s, held at %d replicas until the switch", hpa.Name, wantReplicas(p)), autoscalers, clone))
+	idle.steps = append(idle.steps, a.createStep("create-hpa", fmt.Sprintf("like %s, held at a minimum of %d until the switch", hpa.Name, floor), autoscalers, clone))
 	return nil
 }
 
@@ -80,7 +81,7 @@ func (a *actor) cloneBudgets(ctx context.Context, w *world, p *pair, idle *idleP
 		if err != nil {
 			return err
 		}
-		idle.warnings = append(idle.warnings, notes...)
+		idle.notes = append(idle.notes, notes...)
 		idle.objects = append(idle.objects, clone)
 		idle.steps = append(idle.steps, a.createStep("create-pdb", "like "+budget.Name, budgets, clone))
 	}

@@ -76,12 +76,12 @@ func (a *actor) planFinish(ctx context.Context, end ending) (*operation, error) 
 		return nil, exit.Errorf(exit.Refused, "release %s of %s is %s, so neither side can go; end it with abort, or go on with kubectl bluegreen %s %s; nothing was changed",
 			p.Record.ID, p.Record.By, p.Record.Phase, resumeVerb(p.Record), p.Primary.Name)
 	}
+	if p.Adopt && len(p.Slots) == 1 {
+		return a.unchanged(p, "finish", fmt.Sprintf("service %s has only one side, deployment %s: there is nothing to finish", p.Primary.Name, p.Active.name())), nil
+	}
 	if !p.settled(p.Active.Value) {
 		return nil, exit.Errorf(exit.Refused, "the services %s do not all select %s=%s; finish the switch first (kubectl bluegreen switch %s --to %s); nothing was changed",
 			strings.Join(p.serviceNames(), ", "), p.Key, p.Active.Value, p.Primary.Name, p.Active.Value)
-	}
-	if p.Adopt {
-		return a.unchanged(p, "finish", fmt.Sprintf("service %s has only one side, deployment %s: there is nothing to finish", p.Primary.Name, p.Active.name())), nil
 	}
 	steps, objects, err := a.finishSteps(w, p, end, p.idle())
 	if err != nil {

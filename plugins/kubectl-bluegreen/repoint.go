@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -152,10 +153,10 @@ func (a *actor) awaitEndpoints(ctx context.Context, m move) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	slices := kube.NewStore[discoveryv1.EndpointSlice](a.client.Watching.DiscoveryV1().EndpointSlices(a.client.Namespace), metav1.ListOptions{})
+	endpointSlices := kube.NewStore[discoveryv1.EndpointSlice](a.client.Watching.DiscoveryV1().EndpointSlices(a.client.Namespace), metav1.ListOptions{})
 	missing, read := "the endpoints were not read yet", time.Now()
 	err = kube.Until(ctx, func() (bool, error) {
-		if missing = unconverged(f, slices.Items()); missing == "" || time.Since(read) < patience {
+		if missing = unconverged(f, endpointSlices.Items()); missing == "" || time.Since(read) < patience {
 			return missing == "", nil
 		}
 		// The pods may be other ones by now: replaced, scaled, or on a node that was lost.
@@ -164,11 +165,26 @@ func (a *actor) awaitEndpoints(ctx context.Context, m move) (string, error) {
 		}
 		f.Pods, read = readyPods(f.Pods), time.Now()
 		return false, nil
-	}, slices)
+	}, endpointSlices)
 	if err != nil && ctx.Err() != nil {
 		return "", exit.Ended(ctx, "the services select %s=%s, but %s", m.key, m.to, missing)
 	}
-	return fmt.Sprintf("%d pods behind every port", len(f.Pods)), err
+	return countPods(f) + " behind every port", err
+}
+
+// countPods says how many pods each Service leads to: one figure when it is the same for all.
+func countPods(f *facts) string {
+	var counts []string
+	for _, service := range f.Services {
+		count := fmt.Sprintf("%d pods", len(f.matching(service)))
+		if count == "1 pods" {
+			count = "1 pod"
+		}
+		if !slices.Contains(counts, count) {
+			counts = append(counts, count)
+		}
+	}
+	return strings.Join(counts, ", ")
 }
 
 // patience is how long the endpoints may take to follow the pods before the pods are read again.
@@ -210,13 +226,13 @@ func (a *actor) judgedFor(ctx context.Context, m move) (*facts, error) {
 }
 
 // unconverged says what the EndpointSlices lack, "" when they are as they should be.
-func unconverged(f *facts, slices []discoveryv1.EndpointSlice) string {
+func unconverged(f *facts, endpointSlices []discoveryv1.EndpointSlice) string {
 	for _, service := range f.Services {
 		pods := f.matching(service)
 		if len(pods) == 0 {
 			return fmt.Sprintf("no pod of service %s is ready", service.Name)
 		}
-		endpoints := traffic.EndpointsOf(service, slices)
+		endpoints := traffic.EndpointsOf(service, endpointSlices)
 		for _, port := range endpoints.Ports {
 			if in := port.Ready.CountIn(pods); in < len(pods) {
 				return fmt.Sprintf("port %s of service %s has %d of %d pods as ready endpoints", traffic.PortLabel(port.Port), service.Name, in, len(pods))
