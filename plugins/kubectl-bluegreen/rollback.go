@@ -51,6 +51,9 @@ func (a *actor) planRollback(ctx context.Context, to string) (*operation, error)
 			to = r.To
 		}
 	}
+	if to == p.Active.Value && p.settled(to) {
+		return a.unchanged(p, "rollback", alreadySwitched(p, to)), nil
+	}
 	if to == "" && len(p.idle()) == 0 {
 		return nil, exit.Errorf(exit.Refused, "service %q has only one slot, deployment %s: there is nothing to roll back to", p.Primary.Name, p.Active.name())
 	}

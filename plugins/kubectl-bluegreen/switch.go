@@ -100,6 +100,7 @@ func (a *actor) moved(w *world, p *pair, verb, why string) *operation {
 	op := a.unchanged(p, verb, why)
 	if op.plan.Steps = a.unheldSteps(w, p.Active, false); len(op.plan.Steps) > 0 {
 		op.plan.Title = fmt.Sprintf("finish the %s of service %s in namespace %s:", verb, p.Primary.Name, a.client.Namespace)
+		op.result.Result, op.result.Reason = resultDone, ""
 	}
 	return op
 }
