@@ -61,8 +61,9 @@ func TestChaosAPIServerRestartAtTheSwitch(t *testing.T) {
 
 // A node is cut off while the new side comes up. Promised is: no Service is pointed at a side that is not fully available,
 // so the switch waits until the node is back; a command whose time is over says so with exit code 4, and the same command
-// goes on. Not promised is that no request is lost: the pods on that node serve until the control plane gives it up, after
-// 40 s and more, and whoever is sent there meanwhile is lost. How many these are is reported.
+// goes on. Not promised is that no request is lost: the pods on that node are endpoints until the control plane gives it up,
+// after 40 s and more, and whoever is sent there meanwhile is lost, as is everybody who comes by that node's own port, which
+// one of the meters does. How many these are is reported.
 func TestChaosNodeCutOff(t *testing.T) {
 	onlyLong(t)
 	slow := changedStartup(t, "8s")
