@@ -40,6 +40,8 @@ type idlePlan struct {
 	images map[string]string
 	// adopt are the steps that give a lone Deployment its slot; steps create or update the new side.
 	adopt, steps []release.Step
+	// replaces is set when the slot's Deployment gets another template.
+	replaces bool
 	// objects are what is created or changed, fit for Git.
 	objects         []*unstructured.Unstructured
 	notes, warnings []string
@@ -242,6 +244,7 @@ func (a *actor) writeSteps(ctx context.Context, w *world, p *pair, idle *idlePla
 	merged.Object["spec"] = wanted.Object["spec"]
 	idle.objects = append(idle.objects, clean(merged))
 	_, retemplated := specOf(fields)["template"]
+	idle.replaces = retemplated
 	if retemplated && idle.slot.Deployment.Status.Replicas > 0 && (unselected(w, idle.slot.Deployment) || len(a.settleSteps(p)) > 0) {
 		idle.steps = append(idle.steps, a.clearStep(p, idle.name))
 	}
@@ -407,7 +410,7 @@ func (a *actor) remarkIdle(w *world, p *pair, idle *idlePlan) {
 			labelText(service.Spec.Selector)))
 	}
 	idle.warnings = append(idle.warnings, w.unread()...)
-	if idle.slot.Deployment != nil && p.Record != nil && p.Record.Phase == release.Switched && p.Record.From == idle.slot.Value {
+	if idle.replaces && p.Record != nil && p.Record.Phase == release.Switched && p.Record.From == idle.slot.Value {
 		idle.notes = append(idle.notes, fmt.Sprintf("slot %s holds the version before this one; it is replaced, which ends the instant way back to it", idle.slot.Value))
 	}
 }
