@@ -11,6 +11,12 @@ import (
 // node has room for many pods.
 const node = "kind: Node\nmetadata: {name: worker}\nstatus: {allocatable: {cpu: '8', memory: 16Gi, pods: '110'}, conditions: [{type: Ready, status: 'True'}]}\n---\n"
 
+// keda is an HPA of the blue side that KEDA has made.
+var keda = strings.Replace(scaled("blue", false), "metadata: {name: hello-blue", "metadata: {name: keda-hpa-hello, labels: {scaledobject.keda.sh/name: hello}", 1)
+
+// left is the HPA of a green side that was deleted.
+var left = strings.Replace(scaled("green", false), "metadata: {name: hello-green", "metadata: {name: old", 1)
+
 func TestPlanPrepare(t *testing.T) {
 	from := func(s source) func(context.Context, *actor) (*operation, error) {
 		return func(ctx context.Context, a *actor) (*operation, error) { return a.planPrepare(ctx, s, nil) }
@@ -72,6 +78,27 @@ prepare slot green of service hello in namespace shop with app=shop/hello:2:
   5. wait until deployment hello-green is available at full size
   6. note in the journal that the new side is up
   note: poddisruptionbudget "hello-green" guards evictions only, not scaling down
+prepare: done, active blue, patience 0s
+deployment.apps/hello-green prepared in slot green; service hello still selects blue`},
+		{"an HPA is left of a side that was deleted", helloService + blue + node + scaled("blue", false) + left, from(image), `
+prepare slot green of service hello in namespace shop with app=shop/hello:2:
+  1. begin a release in the journal of service hello
+  2. hold deployment hello-green at 2 replicas while it has no traffic: raise the minimum of its HPA old
+       kubectl patch hpa/old -n shop --type=merge -p '{"spec":{"minReplicas":2}}'
+  3. create deployment hello-green with 2 replicas of app=shop/hello:2
+       kubectl create -n shop -f -   # deployment hello-green, see --dry-run=client -o yaml
+  4. wait until deployment hello-green is available at full size
+  5. note in the journal that the new side is up
+prepare: done, active blue, patience 0s
+deployment.apps/hello-green prepared in slot green; service hello still selects blue`},
+		{"scaled by KEDA", helloService + blue + node + keda, from(image), `
+prepare slot green of service hello in namespace shop with app=shop/hello:2:
+  1. begin a release in the journal of service hello
+  2. create deployment hello-green with 2 replicas of app=shop/hello:2
+       kubectl create -n shop -f -   # deployment hello-green, see --dry-run=client -o yaml
+  3. wait until deployment hello-green is available at full size
+  4. note in the journal that the new side is up
+  warning: deployment hello-blue is scaled by KEDA (hello); deployment hello-green gets no scaler of its own and keeps its size
 prepare: done, active blue, patience 0s
 deployment.apps/hello-green prepared in slot green; service hello still selects blue`},
 		{"a used side", helloService + blue + node + side("green", "shop/hello:0"), from(image), `
@@ -243,11 +270,50 @@ release app=shop/hello:2 to service hello in namespace shop, in slot green besid
   10. watch the pods of hello-green for 30s
   11. note in the journal that the new side has stood the test
   12. see that nothing leads to deployment hello-blue any more, then wait 5s for nodes and load balancers
-  13. delete deployment hello-blue
+  13. let HPA hello-blue scale deployment hello-blue down again: put its own minimum back
+       kubectl patch hpa/hello-blue -n shop --type=merge -p '{"spec":{"minReplicas":<as before>}}'
+  14. delete deployment hello-blue
        kubectl delete deployment hello-blue -n shop
-  14. close the release in the journal of service hello
+  15. close the release in the journal of service hello
 run: done, active green, patience 30s
 service/hello released: app=shop/hello:2 on slot=green (deployment hello-green)`},
+		{"an HPA is left of a side that was deleted", helloService + blue + node + scaled("blue", false) + left, run(func(*runner) {}), `
+release app=shop/hello:2 to service hello in namespace shop, in slot green beside blue (deployment hello-blue):
+  1. begin a release in the journal of service hello
+  2. hold deployment hello-green at 2 replicas while it has no traffic: raise the minimum of its HPA old
+       kubectl patch hpa/old -n shop --type=merge -p '{"spec":{"minReplicas":2}}'
+  3. create deployment hello-green with 2 replicas of app=shop/hello:2
+       kubectl create -n shop -f -   # deployment hello-green, see --dry-run=client -o yaml
+  4. wait until deployment hello-green is available at full size
+  5. see that deployment hello-green has the size that deployment hello-blue has by now
+  6. hold deployment hello-blue at 2 replicas while it has no traffic: raise the minimum of its HPA hello-blue
+       kubectl patch hpa/hello-blue -n shop --type=merge -p '{"spec":{"minReplicas":2}}'
+  7. switch service hello from slot=blue to green
+       kubectl patch service/hello -n shop --type=merge -p '{"spec":{"selector":{"slot":"green"}}}'
+  8. wait until the endpoints of service hello are the pods of slot=green, on every port
+  9. let HPA old scale deployment hello-green down again: put its own minimum back
+       kubectl patch hpa/old -n shop --type=merge -p '{"spec":{"minReplicas":<as before>}}'
+  10. watch the pods of hello-green for 30s
+  11. note in the journal that the new side has stood the test
+run: done, active green, patience 30s
+service/hello released: app=shop/hello:2 on slot=green (deployment hello-green); deployment hello-blue is kept at full size for the way back, until kubectl bluegreen finish hello`},
+		{"scaled by KEDA", helloService + blue + node + keda, run(func(*runner) {}), `
+release app=shop/hello:2 to service hello in namespace shop, in slot green beside blue (deployment hello-blue):
+  1. begin a release in the journal of service hello
+  2. create deployment hello-green with 2 replicas of app=shop/hello:2
+       kubectl create -n shop -f -   # deployment hello-green, see --dry-run=client -o yaml
+  3. wait until deployment hello-green is available at full size
+  4. see that deployment hello-green has the size that deployment hello-blue has by now
+  5. hold deployment hello-blue at 2 replicas while it has no traffic: raise the minimum of its HPA keda-hpa-hello
+       kubectl patch hpa/keda-hpa-hello -n shop --type=merge -p '{"spec":{"minReplicas":2}}'
+  6. switch service hello from slot=blue to green
+       kubectl patch service/hello -n shop --type=merge -p '{"spec":{"selector":{"slot":"green"}}}'
+  7. wait until the endpoints of service hello are the pods of slot=green, on every port
+  8. watch the pods of hello-green for 30s
+  9. note in the journal that the new side has stood the test
+  warning: deployment hello-blue is scaled by KEDA (hello); deployment hello-green gets no scaler of its own and keeps its size
+run: done, active green, patience 30s
+service/hello released: app=shop/hello:2 on slot=green (deployment hello-green); deployment hello-blue is kept at full size for the way back, until kubectl bluegreen finish hello`},
 		{"it is live already", helloService + blue + node, run(func(r *runner) { r.source.Images = []string{"shop/hello:1"} }), `
 <none>
   note: service hello is on slot=blue (deployment hello-blue), which runs app=shop/hello:1 already

@@ -16,10 +16,13 @@ import (
 
 // companions adds the new side's HPA and PDBs when the active one has them, and the preview.
 func (a *actor) companions(ctx context.Context, w *world, p *pair, idle *idlePlan, from source) error {
-	if hpa := w.uncopied(p, idle.slot); hpa != nil {
+	if hpa := w.uncopied(p, idle.name); hpa != nil {
 		if err := a.cloneAutoscaler(ctx, p, idle, hpa); err != nil {
 			return err
 		}
+	} else if hpa := w.autoscalerOf(p.Active.Deployment); hpa != nil && w.autoscalerFor(p.Primary.Namespace, idle.name) == nil {
+		keda, _ := workload.KedaOwned(hpa)
+		idle.warnings = append(idle.warnings, fmt.Sprintf("deployment %s is scaled by KEDA (%s); deployment %s gets no scaler of its own and keeps its size", p.Active.name(), keda, idle.name))
 	}
 	if err := a.cloneBudgets(ctx, w, p, idle); err != nil {
 		return err
@@ -34,10 +37,6 @@ func (a *actor) companions(ctx context.Context, w *world, p *pair, idle *idlePla
 }
 
 func (a *actor) cloneAutoscaler(ctx context.Context, p *pair, idle *idlePlan, hpa *autoscalingv2.HorizontalPodAutoscaler) error {
-	if keda, owned := workload.KedaOwned(hpa); owned {
-		idle.warnings = append(idle.warnings, fmt.Sprintf("deployment %s is scaled by KEDA (%s); deployment %s gets no scaler of its own and keeps its size", p.Active.name(), keda, idle.name))
-		return nil
-	}
 	raw, err := a.client.Dynamic.Resource(autoscalers).Namespace(a.client.Namespace).Get(ctx, hpa.Name, metav1.GetOptions{})
 	if err != nil {
 		return err

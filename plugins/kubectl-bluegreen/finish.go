@@ -235,6 +235,8 @@ func (a *actor) removeSteps(w *world, s *slot, end ending) []release.Step {
 	var steps []release.Step
 	if hpa := w.autoscalerOf(s.Deployment); hpa != nil && hpa.Annotations[release.AnnotationRelatedTo] != "" {
 		steps = append(steps, a.deleteStep("delete-hpa", autoscalers, hpa.Name))
+	} else { // it stays, with its own minimum
+		steps = append(steps, a.unheldSteps(w, s, end.Held)...)
 	}
 	for _, budget := range workload.Budgets(s.Deployment.Spec.Template.Labels, w.Budgets) {
 		if budget.Namespace == a.client.Namespace && budget.Annotations[release.AnnotationRelatedTo] != "" {

@@ -225,6 +225,9 @@ func (a *actor) writeSteps(ctx context.Context, w *world, p *pair, idle *idlePla
 	live, err := a.client.Dynamic.Resource(deployments).Namespace(a.client.Namespace).Get(ctx, idle.name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		idle.objects = append(idle.objects, wanted)
+		if left := w.autoscalerFor(a.client.Namespace, idle.name); left != nil { // of a Deployment that was deleted
+			idle.steps = append(idle.steps, a.floorStep(left, idle.name, p.Active.name(), wantReplicas(p)))
+		}
 		idle.steps = append(idle.steps, a.createStep("create-idle", fmt.Sprintf("with %d replicas of %s", wantReplicas(p), imageText(idle.images)), deployments, wanted))
 		return nil
 	}

@@ -292,6 +292,16 @@ finish service hello in namespace shop, which is on green (deployment hello-gree
   5. close the release in the journal of service hello
 finish: done, active green, patience 0s
 service/hello finished: only slot=green (deployment hello-green) is left`},
+		{"delete, with an HPA of its own that is held", switched + both + strings.Replace(scaled("blue", true), ", kubectl-switchyard.github.io/made-for: hello", "", 1), with(ending{Delete: true}), `
+finish service hello in namespace shop, which is on green (deployment hello-green):
+  1. see that nothing leads to deployment hello-blue any more, then wait 5s for nodes and load balancers
+  2. let HPA hello-blue scale deployment hello-blue down again: put its own minimum back
+       kubectl patch hpa/hello-blue -n shop --type=merge -p '{"spec":{"minReplicas":<as before>}}'
+  3. delete deployment hello-blue
+       kubectl delete deployment hello-blue -n shop
+  4. close the release in the journal of service hello
+finish: done, active green, patience 0s
+service/hello finished: only slot=green (deployment hello-green) is left`},
 		{"after a while", switched + both, with(ending{Keep: cli.KeepFor{For: 600e9}}), `
 finish service hello in namespace shop, which is on green (deployment hello-green):
   1. keep the old side until 2000-01-01T00:05:00Z

@@ -179,8 +179,10 @@ func (r *runner) planFresh(ctx context.Context, w *world, p *pair) (*operation, 
 		op.plan.Steps = append(op.plan.Steps, r.matchStep(w, p, idle))
 	}
 	switchSteps := r.moveSteps(w, p, m, idle.slot)
-	if w.uncopied(p, idle.slot) != nil {
+	if w.uncopied(p, idle.name) != nil {
 		switchSteps = append(switchSteps, r.unfloorStep(idle.name, idle.name)) // the HPA that is made in this run
+	} else if left := w.autoscalerFor(r.client.Namespace, idle.name); left != nil && idle.slot.Deployment == nil {
+		switchSteps = append(switchSteps, r.unfloorStep(left.Name, idle.name))
 	}
 	op.plan.Steps = append(op.plan.Steps, switchSteps...)
 	rest, err := r.afterSwitch(w, p, m, p.Active)
@@ -237,12 +239,12 @@ func (r *runner) operation(p *pair, m move) *operation {
 
 // matchStep brings the new side to the serving side's size once more: an HPA may have scaled that since.
 func (r *runner) matchStep(w *world, p *pair, idle *idlePlan) release.Step {
-	hpa := w.uncopied(p, idle.slot)
+	hpa := w.uncopied(p, idle.name)
 	if hpa != nil { // its copy has the name of the new side
 		hpa = hpa.DeepCopy()
 		hpa.Name = idle.name
-	} else if idle.slot.Deployment != nil {
-		hpa = w.autoscalerOf(idle.slot.Deployment)
+	} else {
+		hpa = w.autoscalerFor(r.client.Namespace, idle.name)
 	}
 	return release.Step{
 		ID: "match-size", Text: fmt.Sprintf("see that deployment %s has the size that deployment %s has by now", idle.name, p.Active.name()),

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kubectl-switchyard/switchyard/pkg/kube"
+	"github.com/kubectl-switchyard/switchyard/pkg/workload"
 )
 
 // world is what was read of one namespace, or of all, at one moment. Nothing in it is per pod, so reading it costs the
@@ -122,19 +123,29 @@ func (w *world) lease(namespace, name string) *coordinationv1.Lease {
 	return nil
 }
 
-// uncopied returns the HPA of the active side when the slot has none beside it yet, nil otherwise.
-func (w *world) uncopied(p *pair, s *slot) *autoscalingv2.HorizontalPodAutoscaler {
-	if s.Deployment != nil && w.autoscalerOf(s.Deployment) != nil {
+// uncopied returns the HPA of the active side that the new side, a Deployment of that name, gets a copy of. There is none
+// when the name has an HPA already, if only that of a Deployment that was deleted. KEDA's are not copied: it makes them
+// from its own objects.
+func (w *world) uncopied(p *pair, name string) *autoscalingv2.HorizontalPodAutoscaler {
+	hpa := w.autoscalerOf(p.Active.Deployment)
+	if hpa == nil || w.autoscalerFor(p.Primary.Namespace, name) != nil {
 		return nil
 	}
-	return w.autoscalerOf(p.Active.Deployment)
+	if _, owned := workload.KedaOwned(hpa); owned {
+		return nil
+	}
+	return hpa
 }
 
 // autoscalerOf returns the HPA that scales the Deployment, nil when there is none.
 func (w *world) autoscalerOf(d *appsv1.Deployment) *autoscalingv2.HorizontalPodAutoscaler {
+	return w.autoscalerFor(d.Namespace, d.Name)
+}
+
+func (w *world) autoscalerFor(namespace, deployment string) *autoscalingv2.HorizontalPodAutoscaler {
 	for i := range w.Autoscalers {
 		target := w.Autoscalers[i].Spec.ScaleTargetRef
-		if w.Autoscalers[i].Namespace == d.Namespace && target.Kind == "Deployment" && target.Name == d.Name {
+		if w.Autoscalers[i].Namespace == namespace && target.Kind == "Deployment" && target.Name == deployment {
 			return &w.Autoscalers[i]
 		}
 	}
