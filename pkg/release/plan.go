@@ -86,7 +86,7 @@ type Timing struct {
 // Engine carries plans out.
 type Engine struct {
 	Messages *output.Messages
-	// Lock is checked before every step, and its loss ends the step under way; nil on a dry run.
+	// Lock is checked before every step that may write, and its loss ends the step under way; nil on a dry run.
 	Lock *Lock
 	// SkipWaits leaves out steps that only wait: a server dry run changes nothing that could be waited for.
 	SkipWaits bool
@@ -138,7 +138,7 @@ func (e *Engine) persist(ctx context.Context, step Step) (string, error) {
 }
 
 func (e *Engine) once(ctx context.Context, step Step) (string, error) {
-	if e.Lock != nil {
+	if e.Lock != nil && !step.Waits { // a wait writes nothing, and Guard ends it when the lock is lost
 		if err := e.Lock.Check(ctx); err != nil {
 			return "", err
 		}
