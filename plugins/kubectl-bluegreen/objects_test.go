@@ -10,14 +10,17 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	dynamicfake "k8s.io/client-go/dynamic/fake"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/kubernetes/scheme"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kubectl-switchyard/switchyard/pkg/cli"
@@ -29,9 +32,11 @@ import (
 // cluster is what the YAML of a test case holds.
 type cluster struct {
 	world
-	pods  []corev1.Pod
-	sets  []appsv1.ReplicaSet
-	nodes []corev1.Node
+	pods      []corev1.Pod
+	sets      []appsv1.ReplicaSet
+	nodes     []corev1.Node
+	ingresses []networkingv1.Ingress
+	routes    []*unstructured.Unstructured
 }
 
 // readCluster reads objects set apart by lines of three dashes. Those without a namespace are of namespace shop; a field
@@ -65,6 +70,12 @@ func readCluster(t *testing.T, text string) *cluster {
 			c.sets = append(c.sets, parse[appsv1.ReplicaSet](t, document))
 		case "Node":
 			c.nodes = append(c.nodes, parse[corev1.Node](t, document))
+		case "Ingress":
+			c.ingresses = append(c.ingresses, parse[networkingv1.Ingress](t, document))
+		case "HTTPRoute":
+			route := parseObject(t, document)
+			route.SetNamespace("shop")
+			c.routes = append(c.routes, route)
 		default:
 			t.Fatalf("the test's YAML: kind %q is not known here", head.Kind)
 		}
@@ -138,8 +149,13 @@ func (c *cluster) client(t *testing.T) *kube.Client {
 	addAll(add, c.pods)
 	addAll(add, c.sets)
 	addAll(add, c.nodes)
+	addAll(add, c.ingresses)
+	for _, route := range c.routes {
+		whole = append(whole, route)
+	}
+	routes := map[schema.GroupVersionResource]string{{Group: gatewayv1.GroupName, Version: "v1", Resource: "httproutes"}: "HTTPRouteList"}
 	clientset := fake.NewClientset(typed...)
-	return &kube.Client{Typed: clientset, Watching: clientset, Dynamic: dynamicfake.NewSimpleDynamicClient(scheme.Scheme, whole...), Namespace: "shop"}
+	return &kube.Client{Typed: clientset, Watching: clientset, Dynamic: dynamicfake.NewSimpleDynamicClientWithCustomListKinds(scheme.Scheme, routes, whole...), Namespace: "shop"}
 }
 
 func addAll[T any, P interface {
