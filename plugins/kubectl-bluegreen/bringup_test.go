@@ -98,7 +98,7 @@ prepare slot green of service hello in namespace shop with app=shop/hello:2:
        kubectl create -n shop -f -   # deployment hello-green, see --dry-run=client -o yaml
   3. wait until deployment hello-green is available at full size
   4. note in the journal that the new side is up
-  warning: deployment hello-blue is scaled by KEDA (hello); deployment hello-green gets no scaler of its own and keeps its size
+  warning: deployment hello-blue is scaled by KEDA (hello): it may shrink once it has no traffic; deployment hello-green gets no scaler of its own and keeps its size
 prepare: done, active blue, patience 0s
 deployment.apps/hello-green prepared in slot green; service hello still selects blue`},
 		{"a used side", helloService + blue + node + side("green", "shop/hello:0"), from(image), `
@@ -304,14 +304,12 @@ release app=shop/hello:2 to service hello in namespace shop, in slot green besid
        kubectl create -n shop -f -   # deployment hello-green, see --dry-run=client -o yaml
   3. wait until deployment hello-green is available at full size
   4. see that deployment hello-green has the size that deployment hello-blue has by now
-  5. hold deployment hello-blue at 2 replicas while it has no traffic: raise the minimum of its HPA keda-hpa-hello
-       kubectl patch hpa/keda-hpa-hello -n shop --type=merge -p '{"spec":{"minReplicas":2}}'
-  6. switch service hello from slot=blue to green
+  5. switch service hello from slot=blue to green
        kubectl patch service/hello -n shop --type=merge -p '{"spec":{"selector":{"slot":"green"}}}'
-  7. wait until the endpoints of service hello are the pods of slot=green, on every port
-  8. watch the pods of hello-green for 30s
-  9. note in the journal that the new side has stood the test
-  warning: deployment hello-blue is scaled by KEDA (hello); deployment hello-green gets no scaler of its own and keeps its size
+  6. wait until the endpoints of service hello are the pods of slot=green, on every port
+  7. watch the pods of hello-green for 30s
+  8. note in the journal that the new side has stood the test
+  warning: deployment hello-blue is scaled by KEDA (hello): it may shrink once it has no traffic; deployment hello-green gets no scaler of its own and keeps its size
 run: done, active green, patience 30s
 service/hello released: app=shop/hello:2 on slot=green (deployment hello-green); deployment hello-blue is kept at full size for the way back, until kubectl bluegreen finish hello`},
 		{"it is live already", helloService + blue + node, run(func(r *runner) { r.source.Images = []string{"shop/hello:1"} }), `

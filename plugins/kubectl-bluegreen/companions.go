@@ -22,7 +22,8 @@ func (a *actor) companions(ctx context.Context, w *world, p *pair, idle *idlePla
 		}
 	} else if hpa := w.autoscalerOf(p.Active.Deployment); hpa != nil && w.autoscalerFor(p.Primary.Namespace, idle.name) == nil {
 		keda, _ := workload.KedaOwned(hpa)
-		idle.warnings = append(idle.warnings, fmt.Sprintf("deployment %s is scaled by KEDA (%s); deployment %s gets no scaler of its own and keeps its size", p.Active.name(), keda, idle.name))
+		idle.warnings = append(idle.warnings, fmt.Sprintf("deployment %s is scaled by KEDA (%s): it may shrink once it has no traffic; deployment %s gets no scaler of its own and keeps its size",
+			p.Active.name(), keda, idle.name))
 	}
 	if err := a.cloneBudgets(ctx, w, p, idle); err != nil {
 		return err

@@ -251,7 +251,7 @@ func (a *actor) writeSteps(ctx context.Context, w *world, p *pair, idle *idlePla
 	if retemplated && idle.slot.Deployment.Status.Replicas > 0 && (unselected(w, idle.slot.Deployment) || len(a.settleSteps(p)) > 0) {
 		idle.steps = append(idle.steps, a.clearStep(p, idle.name))
 	}
-	if hpa != nil {
+	if hpa := w.holdable(idle.slot.Deployment); hpa != nil {
 		idle.steps = append(idle.steps, a.floorStep(hpa, idle.name, p.Active.name(), wantReplicas(p)))
 	}
 	if len(fields) > 0 {

@@ -22,8 +22,12 @@ var identityKeys = []string{
 	"app.kubernetes.io/component", "app.kubernetes.io/part-of", "app.kubernetes.io/managed-by", "pod-template-hash",
 }
 
+// statedVersion is the recommended label for the version of an application
+// (https://kubernetes.io/docs/concepts/overview/working-with-objects/common-labels/).
+const statedVersion = "app.kubernetes.io/version"
+
 // slotKeys are labels that by custom tell versions of one application apart, best first.
-var slotKeys = []string{"slot", "version", "color", "colour", "track", "app.kubernetes.io/version", release.Domain + "/slot"}
+var slotKeys = []string{"slot", "version", "color", "colour", "track", statedVersion, release.Domain + "/slot"}
 
 // The slot that a lone Deployment gets, and the one beside it.
 const (
@@ -207,13 +211,17 @@ func (p *pair) findLone(selector map[string]string, deployments []*appsv1.Deploy
 }
 
 // loneKey picks the slot key for a lone Deployment: a label that its pods and the Service have already, else one that
-// its pods have, else the default.
+// its pods have, else the default. app.kubernetes.io/version on pods alone is not taken: it states a version, and would
+// state a false one as the name of a slot.
 func loneKey(selector map[string]string, d *appsv1.Deployment) string {
-	for _, labels := range []map[string]string{selector, d.Spec.Template.Labels} {
-		for _, key := range slotKeys {
-			if labels[key] != "" {
-				return key
-			}
+	for _, key := range slotKeys {
+		if selector[key] != "" {
+			return key
+		}
+	}
+	for _, key := range slotKeys {
+		if d.Spec.Template.Labels[key] != "" && key != statedVersion {
+			return key
 		}
 	}
 	return defaultKey

@@ -97,6 +97,8 @@ func TestFindPairOfALoneDeployment(t *testing.T) {
 			"key slot, active blue; slots blue=hello; services hello; bystanders <none>; adopt true; lock hello"},
 		{"its pods carry a label already", selecting("hello", "app: hello") + labelled("hello", "app: hello, version: v7"), "",
 			"key version, active v7; slots v7=hello; services hello; bystanders <none>; adopt true; lock hello"},
+		{"its pods state a version", selecting("hello", "app: hello") + labelled("hello", "app: hello, app.kubernetes.io/version: v7"), "",
+			"key slot, active blue; slots blue=hello; services hello; bystanders <none>; adopt true; lock hello"},
 		{"the Service names the label already", selecting("hello", "app: hello, version: v7") + labelled("hello", "app: hello, version: v7"), "",
 			"key version, active v7; slots v7=hello; services hello; bystanders <none>; adopt false; lock hello"},
 		{"the label is said", selecting("hello", "app: hello") + labelled("hello", "app: hello, version: v7"), "side",

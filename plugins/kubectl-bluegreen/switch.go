@@ -191,13 +191,13 @@ func (a *actor) moveTo(p *pair, verb string, target *slot) move {
 func (a *actor) moveSteps(w *world, p *pair, m move, target *slot) []release.Step {
 	var steps []release.Step
 	if old := p.slot(m.from); old != nil && old.Deployment != nil {
-		if hpa := w.autoscalerOf(old.Deployment); hpa != nil && old.size() > 0 {
+		if hpa := w.holdable(old.Deployment); hpa != nil && old.size() > 0 {
 			steps = append(steps, a.floorStep(hpa, old.name(), old.name(), old.size()))
 		}
 	}
 	steps = append(steps, a.switchStep(m), a.endpointsStep(m))
 	if target.Deployment != nil {
-		if hpa := w.autoscalerOf(target.Deployment); hpa != nil {
+		if hpa := w.holdable(target.Deployment); hpa != nil {
 			steps = append(steps, a.unfloorStep(hpa.Name, target.name()))
 		}
 	}

@@ -151,3 +151,15 @@ func (w *world) autoscalerFor(namespace, deployment string) *autoscalingv2.Horiz
 	}
 	return nil
 }
+
+// holdable is autoscalerOf, but nil for an HPA that KEDA makes and would put back from its ScaledObject.
+func (w *world) holdable(d *appsv1.Deployment) *autoscalingv2.HorizontalPodAutoscaler {
+	hpa := w.autoscalerOf(d)
+	if hpa == nil {
+		return nil
+	}
+	if _, keda := workload.KedaOwned(hpa); keda {
+		return nil
+	}
+	return hpa
+}
