@@ -58,6 +58,11 @@ e2e: need-go
 	else \
 	  LDFLAGS= $(BUILD) bin/tools/cluster scripts/cluster; \
 	  bin/tools/cluster build >/dev/null; \
+	  if bin/tools/cluster status >/dev/null 2>&1; then \
+	    echo "NOT RUN: the tests of scripts/cluster need a machine without a cluster; take it down with bin/tools/cluster down"; \
+	  else \
+	    (cd scripts/cluster && SWITCHYARD_CLUSTER_E2E=1 go test -count=1 -v -run EndToEnd .); \
+	  fi; \
 	  go test -count=1 -v -p 1 -timeout 60m $(E2E); \
 	fi
 
