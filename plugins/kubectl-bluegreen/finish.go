@@ -137,7 +137,7 @@ func (a *actor) finishSteps(w *world, p *pair, end ending, slots []*slot) ([]rel
 			steps = append(steps, a.unheldSteps(w, s, end.Held)...)
 			continue
 		}
-		if owner, owned := workload.GitOpsOwner(s.Deployment.Labels, s.Deployment.Annotations, s.Deployment.ManagedFields); owned && !a.AllowGitOps {
+		if owner, owned := workload.GitOpsOwner(s.Deployment.Labels, s.Deployment.Annotations, s.Deployment.ManagedFields); owned && !a.mayTouchManaged() {
 			return nil, nil, exit.Errorf(exit.Refused, "deployment %s is managed by %s (%s), which would scale it up again; commit replicas: 0 instead, or pass --allow-gitops; nothing was changed",
 				s.name(), owner.Tool, owner.Evidence)
 		}

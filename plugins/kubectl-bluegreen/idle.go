@@ -189,7 +189,7 @@ func (a *actor) checkIdle(w *world, p *pair, idle *idlePlan) error {
 		if object == nil {
 			continue
 		}
-		if owner, owned := workload.GitOpsOwner(object.Labels, object.Annotations, object.ManagedFields); owned && !a.AllowGitOps {
+		if owner, owned := workload.GitOpsOwner(object.Labels, object.Annotations, object.ManagedFields); owned && !a.mayTouchManaged() {
 			why = append(why, fmt.Sprintf("deployment %s is managed by %s (%s), which would change it back; commit the change instead, or pass --allow-gitops",
 				object.Name, owner.Tool, owner.Evidence))
 		}

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/printers"
 
+	"github.com/kubectl-switchyard/switchyard/pkg/cli"
 	"github.com/kubectl-switchyard/switchyard/pkg/exit"
 	"github.com/kubectl-switchyard/switchyard/pkg/output"
 	"github.com/kubectl-switchyard/switchyard/pkg/release"
@@ -134,9 +135,13 @@ func imageText(images map[string]string) string {
 	return strings.Join(parts, ",")
 }
 
+// mayTouchManaged tells whether objects that a GitOps tool manages may be part of the plan: with the flag, or when the plan
+// is only printed, which is how its change gets into Git.
+func (a *actor) mayTouchManaged() bool { return a.AllowGitOps || a.DryRun == cli.DryRunClient }
+
 // gitOpsRefusal returns why a GitOps tool would undo the move.
 func (a *actor) gitOpsRefusal(p *pair, m move) []string {
-	if a.AllowGitOps {
+	if a.mayTouchManaged() {
 		return nil
 	}
 	var why []string

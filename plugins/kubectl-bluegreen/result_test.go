@@ -160,18 +160,21 @@ func TestGitOpsRefusal(t *testing.T) {
 	tests := []struct {
 		name, objects string
 		allowed       bool
+		dryRun        cli.DryRun
 		want          string
 	}{
-		{"by nobody", helloService, false, ""},
-		{"by Argo CD", argo, false, refused},
-		{"by Argo CD, allowed", argo, true, ""},
-		{"the second of two, by a field manager", helloService + "kind: Service\nmetadata: {name: hello-np, managedFields: [{manager: kustomize-controller, operation: Apply}]}\nspec: {selector: {app: hello, slot: blue}}\n---\n", false,
+		{"by nobody", helloService, false, cli.DryRunNone, ""},
+		{"by Argo CD", argo, false, cli.DryRunNone, refused},
+		{"by Argo CD, allowed", argo, true, cli.DryRunNone, ""},
+		{"by Argo CD, to print the change for Git", argo, false, cli.DryRunClient, ""},
+		{"by Argo CD, checked by the server", argo, false, cli.DryRunServer, refused},
+		{"the second of two, by a field manager", helloService + "kind: Service\nmetadata: {name: hello-np, managedFields: [{manager: kustomize-controller, operation: Apply}]}\nspec: {selector: {app: hello, slot: blue}}\n---\n", false, cli.DryRunNone,
 			"service hello-np is managed by Flux (field manager kustomize-controller), which would put its selector back; commit this change instead, or pass --allow-gitops: spec.selector.slot: green"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			a := offline()
-			a.AllowGitOps = test.allowed
+			a.AllowGitOps, a.DryRun = test.allowed, test.dryRun
 			p := readCluster(t, test.objects+helloBlue).pairOf(t, "hello", "")
 			wantText(t, strings.Join(a.gitOpsRefusal(p, move{key: "slot", to: "green"}), "\n"), test.want)
 		})
