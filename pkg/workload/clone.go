@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation"
 )
@@ -226,22 +225,4 @@ func replaceWord(name, from, to string) (string, bool) {
 		}
 	}
 	return name, false
-}
-
-// TemplateDiffers tells whether the pod templates of two workloads differ, apart from the pod-template-hash label.
-// Defaults are not filled in, so both should come from the API server or from a Clone of such an object.
-func TemplateDiffers(a, b *unstructured.Unstructured) bool {
-	return !apiequality.Semantic.DeepEqual(comparableTemplate(a), comparableTemplate(b))
-}
-
-// comparableTemplate returns the template with metadata in one form: what is empty or null is left out.
-func comparableTemplate(u *unstructured.Unstructured) map[string]any {
-	template, _, _ := unstructured.NestedMap(u.Object, "spec", "template")
-	metadata, _ := template["metadata"].(map[string]any)
-	unstructured.RemoveNestedField(metadata, "labels", podTemplateHash)
-	maps.DeleteFunc(metadata, func(_ string, v any) bool {
-		m, isMap := v.(map[string]any)
-		return v == nil || isMap && len(m) == 0
-	})
-	return template
 }

@@ -301,38 +301,6 @@ func TestIdleName(t *testing.T) {
 	}
 }
 
-func TestTemplateDiffers(t *testing.T) {
-	base := `
-kind: Deployment
-spec:
-  template:
-    metadata: {labels: {app: hello}}
-    spec: {containers: [{name: app, image: "hello:1"}]}`
-	cases := []struct {
-		name, other string
-		want        bool
-	}{
-		{"hash and empty metadata", `
-kind: ReplicaSet
-spec:
-  template:
-    metadata: {creationTimestamp: null, annotations: {}, labels: {app: hello, pod-template-hash: abc}}
-    spec: {containers: [{name: app, image: "hello:1"}]}`, false},
-		{"image", strings.Replace(base, "hello:1", "hello:2", 1), true},
-		{"label", strings.Replace(base, "app: hello", "app: bye", 1), true},
-		{"a field only one has", strings.Replace(base, `"hello:1"}]`, `"hello:1"}], priority: 1`, 1), true},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			a, b := parseObject(t, base), parseObject(t, c.other)
-			if TemplateDiffers(a, b) != c.want || TemplateDiffers(b, a) != c.want {
-				t.Errorf("want %v", c.want)
-			}
-			wantYAML(t, b, c.other)
-		})
-	}
-}
-
 const liveHPA = `
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,8 +15,10 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
+	"github.com/kubectl-switchyard/switchyard/pkg/cli"
 	"github.com/kubectl-switchyard/switchyard/pkg/exit"
 	"github.com/kubectl-switchyard/switchyard/pkg/kube"
 	"github.com/kubectl-switchyard/switchyard/pkg/release"
@@ -34,6 +37,8 @@ var (
 // idlePlan is how the new side is brought up.
 type idlePlan struct {
 	slot *slot
+	// manifest is set when the new side comes from the user's own manifest.
+	manifest bool
 	// name is the Deployment's.
 	name string
 	// images are the new side's, by container.
@@ -64,7 +69,7 @@ func (a *actor) planIdle(ctx context.Context, w *world, p *pair, from source, ma
 	if err := unhold(active, p.Active.Deployment); err != nil {
 		return nil, err
 	}
-	idle := &idlePlan{slot: target}
+	idle := &idlePlan{slot: target, manifest: manifest != nil}
 	wanted, err := a.wantedIdle(p, target, active, from, manifest, idle)
 	if err != nil {
 		return nil, err
@@ -243,6 +248,11 @@ func (a *actor) writeSteps(ctx context.Context, w *world, p *pair, idle *idlePla
 	if err != nil {
 		return err
 	}
+	if idle.manifest && a.DryRun != cli.DryRunClient {
+		if fields, err = a.servedFields(ctx, live, fields, hpa != nil && idle.slot.size() > 0); err != nil {
+			return err
+		}
+	}
 	merged := live.DeepCopy()
 	merged.Object["spec"] = wanted.Object["spec"]
 	idle.objects = append(idle.objects, clean(merged))
@@ -258,6 +268,20 @@ func (a *actor) writeSteps(ctx context.Context, w *world, p *pair, idle *idlePla
 		idle.steps = append(idle.steps, a.updateIdleStep(p, idle, retemplated, wanted, hpa != nil))
 	}
 	return nil
+}
+
+// servedFields is what fields really change: a manifest lacks what the API server fills in, which looks like a change, and
+// would end pods that are as they should be. The server is asked, on a dry run.
+func (a *actor) servedFields(ctx context.Context, live *unstructured.Unstructured, fields kube.Fields, ownedReplicas bool) (kube.Fields, error) {
+	patch, err := json.Marshal(fields)
+	if err != nil {
+		return nil, err
+	}
+	served, err := a.client.Dynamic.Resource(deployments).Namespace(a.client.Namespace).Patch(ctx, live.GetName(), types.MergePatchType, patch, kube.PatchOptions(true))
+	if err != nil {
+		return nil, err
+	}
+	return idleFields(live, served, ownedReplicas)
 }
 
 func specOf(fields kube.Fields) map[string]any {

@@ -39,6 +39,9 @@ func serviceNotes(service *corev1.Service) []string {
 	if service.Spec.PublishNotReadyAddresses {
 		notes = append(notes, fmt.Sprintf("service %s publishes pods that are not ready too; it is switched only when all are available", service.Name))
 	}
+	if helm, managed := workload.HelmRelease(service.Labels, service.Annotations); managed {
+		notes = append(notes, fmt.Sprintf("service %s is part of Helm release %q: its next upgrade puts back the selector that the chart says", service.Name, helm.Name))
+	}
 	if service.Spec.Type == corev1.ServiceTypeLoadBalancer {
 		notes = append(notes, fmt.Sprintf("service %s is a LoadBalancer: its pool follows later than the cluster, some by minutes", service.Name))
 	}

@@ -195,6 +195,10 @@ func TestServiceNotes(t *testing.T) {
 			wantText(t, strings.Join(serviceNotes(p.Primary), "\n"), test.want)
 		})
 	}
+	t.Run("of a Helm release", func(t *testing.T) {
+		p := readCluster(t, strings.Replace(helloService, "name: hello}", "name: hello, annotations: {meta.helm.sh/release-name: web}}", 1)+helloBlue).pairOf(t, "hello", "")
+		wantText(t, strings.Join(serviceNotes(p.Primary), "\n"), `service hello is part of Helm release "web": its next upgrade puts back the selector that the chart says`)
+	})
 }
 
 func TestSelectorOverlap(t *testing.T) {

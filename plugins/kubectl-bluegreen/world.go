@@ -143,11 +143,9 @@ func (w *world) autoscalerOf(d *appsv1.Deployment) *autoscalingv2.HorizontalPodA
 }
 
 func (w *world) autoscalerFor(namespace, deployment string) *autoscalingv2.HorizontalPodAutoscaler {
-	for i := range w.Autoscalers {
-		target := w.Autoscalers[i].Spec.ScaleTargetRef
-		if w.Autoscalers[i].Namespace == namespace && target.Kind == "Deployment" && target.Name == deployment {
-			return &w.Autoscalers[i]
-		}
+	named := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: deployment}}
+	if found := workload.Autoscalers(named, w.Autoscalers); len(found) > 0 {
+		return &found[0]
 	}
 	return nil
 }
