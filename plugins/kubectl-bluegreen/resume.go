@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/kubectl-switchyard/switchyard/pkg/exit"
 	"github.com/kubectl-switchyard/switchyard/pkg/release"
 )
@@ -40,7 +42,15 @@ func (r *runner) planResume(ctx context.Context, w *world, p *pair) (*operation,
 			return nil, gateError(p)
 		}
 	}
-	if r.manifest == nil && len(options.Images) == 0 {
+	if prepared := p.slot(record.To); r.manifest == nil && len(options.Images) == 0 && record.Phase == release.AtGate && prepared != nil {
+		// It came from a manifest that is not given again, and is not needed: at the gate the new side is up.
+		live, err := r.client.Dynamic.Resource(deployments).Namespace(r.client.Namespace).Get(ctx, prepared.name(), metav1.GetOptions{})
+		if err != nil {
+			return nil, err
+		}
+		resumed.manifest = live
+	}
+	if resumed.manifest == nil && len(options.Images) == 0 {
 		return nil, exit.Errorf(exit.Usage, "release %s was begun with -f or -k; give the same again to resume it", record.ID)
 	}
 	return resumed.planFresh(ctx, w, p)
