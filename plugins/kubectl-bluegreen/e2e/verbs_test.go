@@ -410,4 +410,24 @@ func TestRunWithAManifest(t *testing.T) {
 	if size := n.Field("deployment/hello-green", "{.spec.replicas}"); active(n, "version") != "green" || size != "2" {
 		t.Errorf("active %s, green has %s replicas; want green, with the 2 of the active side and not the 1 of the manifest", active(n, "version"), size)
 	}
+
+	n.Want(0, "bluegreen", "rollback", "hello", "--yes")
+	third := changed(t, green, e2e.Image("v2"), e2e.Image("v3"))
+	var pods [2]string
+	for i := range pods {
+		if got := n.TryInput(third, "bluegreen", "prepare", "hello", "-f", "-", "--yes"); got.Code != 0 {
+			t.Fatalf("%v", got)
+		}
+		pods[i] = n.Kubectl("get", "pods", "-l", "version=green", "--field-selector=status.phase=Running", "-o", "jsonpath={range .items[?(@.spec.containers[0].image=='"+e2e.Image("v3")+"')]}{.metadata.uid} {end}")
+	}
+	if pods[0] != pods[1] || pods[0] == "" {
+		t.Errorf("a repeat with the same manifest replaced the pods %q by %q", pods[0], pods[1])
+	}
+	if got := n.TryInput(third, "bluegreen", "run", "hello", "-f", "-", "--gate=manual", "--soak=1s", "--yes"); got.Code != 3 {
+		t.Fatalf("%v", got)
+	}
+	n.Want(0, "bluegreen", "run", "hello", "--approve", "--yes") // without the manifest
+	if image := n.Field("deployment/hello-green", "{.spec.template.spec.containers[0].image}"); active(n, "version") != "green" || image != e2e.Image("v3") {
+		t.Errorf("active %s, green runs %s", active(n, "version"), image)
+	}
 }
