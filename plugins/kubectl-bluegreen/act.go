@@ -246,7 +246,7 @@ func (a *actor) printPlan(printer *output.Printer, op *operation) error {
 	return printer.Printf("%s%s\n", output.Text(op.plan.Text()), a.DryRun.Suffix()[1:])
 }
 
-// progress writes a line only when stderr is there for people who wait.
+// progress writes a line of a step that waits, below the step.
 func (a *actor) progress(line string) { a.messages.Infof("      %s", line) }
 
 // actingVerb makes the cobra command of an acting verb.

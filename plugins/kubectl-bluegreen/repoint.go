@@ -169,7 +169,10 @@ func (a *actor) awaitEndpoints(ctx context.Context, m move) (string, error) {
 	if err != nil && ctx.Err() != nil {
 		return "", exit.Ended(ctx, "the services select %s=%s, but %s", m.key, m.to, missing)
 	}
-	return countPods(f) + " behind every port", err
+	if err != nil { // a second look that failed has left no facts
+		return "", err
+	}
+	return countPods(f) + " behind every port", nil
 }
 
 // countPods says how many pods each Service leads to: one figure when it is the same for all.
@@ -203,7 +206,7 @@ func readyPods(pods []corev1.Pod) []corev1.Pod {
 
 // freshness is how old the facts of the plan may be to be those of the switch. Reading them anew right after the lock was
 // written costs up to 100 ms: the API server answers a list after a write only when its watch cache has caught up with
-// that (KEP-2340), and in the meantime the lists are no younger than these.
+// that (KEP-2340). A pod that goes within this time is no other case than one that goes right after a look.
 const freshness = 250 * time.Millisecond
 
 // freshFacts returns the facts that the plan was made on and that allowed the move, if that was a moment ago; once. The
